@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs';
+import { chown } from 'node:fs/promises';
+
+/** The user as whom the rehearsal's servers run. */
+export type UnprivilegedUser = {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+};
+
+const accepted = ['nobody', 'www-data', 'postgres'];
+
+/**
+ * The user to start servers as when we are root (PostgreSQL refuses to run as root), or
+ * undefined when we are an ordinary user, whose own rights are the right ones.
+ */
+export function unprivilegedUser(): UnprivilegedUser | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  const entries = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'));
+  for (const name of accepted) {
+    const entry = entries.find(([user]) => user === name);
+    if (entry) return { name, uid: Number(entry[2]), gid: Number(entry[3]) };
+  }
+  throw new Error(
+    `We are root and need an unprivileged user for the servers, but /etc/passwd has none of: ` +
+      `${accepted.join(', ')}. Nothing was started. Create one of them, or run as an ordinary user.`,
+  );
+}
+
+/** The identity options of `child_process.spawn` for that user. */
+export function identityOf(user: UnprivilegedUser | undefined): { uid?: number; gid?: number } {
+  return user ? { uid: user.uid, gid: user.gid } : {};
+}
+
+/** Gives a file or folder to that user; does nothing when we are an ordinary user. */
+export async function giveTo(user: UnprivilegedUser | undefined, path: string): Promise<void> {
+  if (user) await chown(path, user.uid, user.gid);
+}
