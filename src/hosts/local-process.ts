@@ -1,0 +1,291 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { FailureError } from '../ports/failure.ts';
+import type { Command, CommandResult, Session } from '../ports/host.ts';
+import { CapturedOutput, captureLimitBytes, LineSplitter } from './captured-output.ts';
+import { errnoOf, hostFailure } from './host-failure.ts';
+import { endProcessGroup } from './process-group.ts';
+
+/** What children see of the caller's environment; all else (tokens, passwords) stays here. */
+const inherited = ['PATH', 'HOME', 'USER', 'LOGNAME', 'TMPDIR', 'TZ'] as const;
+const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** Seconds without output after which a daemon that inherited our pipe is no longer waited for. */
+const stragglerSeconds = 2;
+/** Lines that wait for `nextLine` before the command is held back. */
+const queueLimitLines = 4096;
+
+export interface ProcessOptions {
+  readonly signal?: AbortSignal;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/**
+ * The environment of a child: a short allow-list, messages in English (`LC_ALL=C`, because they are parsed),
+ * and what the command names itself, which wins.
+ */
+export function childEnvironment(
+  environment: Readonly<Record<string, string>>,
+  own: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const result: Record<string, string> = { PATH: defaultPath };
+  for (const name of inherited) {
+    const value = environment[name];
+    if (value !== undefined && value !== '') result[name] = value;
+  }
+  return { ...result, LANG: 'C', LC_ALL: 'C', ...own };
+}
+
+/** The failure of everything that is asked of a host after the run was cancelled. */
+export function cancelled(program: string): FailureError {
+  return new FailureError({
+    code: 'cancelled',
+    message: `The run was cancelled; \`${program}\` was ended or not started.`,
+    state: 'The command and its children are gone; its effects up to then may have happened.',
+    next: 'Run the phase again, or `rollback`; both look at what is there.',
+  });
+}
+
+function tooMuchOutput(program: string): FailureError {
+  return new FailureError({
+    code: 'host-error',
+    message: `\`${program}\` printed more than ${captureLimitBytes} bytes on its standard output.`,
+    state: 'The command was ended; its effects up to then may have happened.',
+    next: 'Let the command write to a file, or print less, then run the step again.',
+  });
+}
+
+/** A line, or the end of lines, that somebody waits for. */
+interface LineWaiter {
+  readonly resolve: (line: string | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A child at the head of its own process group, with its output cut into lines and kept within bounds. */
+export class LocalProcess implements Session {
+  /** How it ended; rejects with the failure that made us end it (cancelled, too much output, a callback's error). */
+  readonly result: Promise<CommandResult>;
+  readonly #program: string;
+  readonly #command: Command;
+  readonly #child: ChildProcess;
+  readonly #interactive: boolean;
+  readonly #stdout = new CapturedOutput();
+  readonly #stderr = new CapturedOutput();
+  readonly #lines: string[] = [];
+  readonly #waiters: LineWaiter[] = [];
+  #failure: Error | undefined;
+  #timedOut = false;
+  #ended = false;
+  #discarding = false;
+  #ending: Promise<void> | undefined;
+  #straggler: NodeJS.Timeout | undefined;
+
+  constructor(command: Command, options: ProcessOptions, interactive: boolean) {
+    const [program, ...args] = command.argv;
+    this.#program = program;
+    this.#command = command;
+    this.#interactive = interactive;
+    const started = performance.now();
+    const wantsInput = interactive || command.stdin !== undefined;
+    this.#child = spawn(program, args, {
+      env: childEnvironment(options.environment, command.env),
+      detached: true,
+      shell: false,
+      stdio: [wantsInput ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+    });
+    const onAbort = (): void => this.#stop(cancelled(program));
+    options.signal?.addEventListener('abort', onAbort, { once: true });
+    const timer =
+      command.timeoutSeconds === undefined
+        ? undefined
+        : setTimeout(() => {
+            this.#timedOut = true;
+            this.#stop(undefined);
+          }, command.timeoutSeconds * 1000);
+    this.result = this.#follow(started).finally(() => {
+      clearTimeout(timer);
+      options.signal?.removeEventListener('abort', onAbort);
+      this.#settleWaiters();
+    });
+    // Whoever cares awaits `result`; a session that nobody ends must not bring the process down.
+    this.result.catch(() => undefined);
+    this.#feed();
+  }
+
+  #feed(): void {
+    const stdin = this.#child.stdin;
+    if (stdin === null) return;
+    // A command may end without reading all its input; its exit code tells how that went.
+    stdin.on('error', () => undefined);
+    if (this.#command.stdin !== undefined) stdin.write(this.#command.stdin);
+    if (!this.#interactive) stdin.end();
+  }
+
+  async #follow(started: number): Promise<CommandResult> {
+    const child = this.#child;
+    const stdoutLines = new LineSplitter((line) => this.#takeLine(line));
+    const stderrLines = new LineSplitter((line) => this.#command.onStderrLine?.(line));
+    child.stdout?.on('data', (chunk: Buffer) =>
+      this.#guard(() => {
+        if (!this.#interactive) this.#stdout.add(chunk);
+        stdoutLines.add(chunk);
+        if (this.#stdout.truncated && !this.#interactive && !this.#command.onStdoutLine) {
+          throw tooMuchOutput(this.#program);
+        }
+      }),
+    );
+    child.stderr?.on('data', (chunk: Buffer) =>
+      this.#guard(() => {
+        this.#stderr.add(chunk);
+        stderrLines.add(chunk);
+      }),
+    );
+    const end = await this.#closed();
+    this.#guard(() => {
+      stdoutLines.end();
+      stderrLines.end();
+    });
+    this.#ended = true;
+    if (this.#ending !== undefined) await this.#ending;
+    if (this.#failure !== undefined) throw this.#failure;
+    if (end.error !== undefined) return this.#notStarted(end.error, started);
+    return {
+      exitCode: end.exitCode,
+      stdout: this.#stdout.text(),
+      stderr: this.#stderr.text(),
+      timedOut: this.#timedOut,
+      seconds: (performance.now() - started) / 1000,
+    };
+  }
+
+  #closed(): Promise<{ readonly exitCode: number | null; readonly error?: Error }> {
+    const child = this.#child;
+    return new Promise((resolve) => {
+      child.once('error', (error) => {
+        if (child.pid === undefined) resolve({ exitCode: null, error });
+      });
+      child.once('close', (exitCode) => {
+        clearTimeout(this.#straggler);
+        resolve({ exitCode });
+      });
+      // `close` waits for the pipes, which a daemon that the command started may hold open for ever.
+      child.once('exit', () => {
+        const touch = (): void => {
+          clearTimeout(this.#straggler);
+          this.#straggler = setTimeout(() => {
+            if (child.stdout?.isPaused() === true) {
+              touch();
+              return;
+            }
+            child.stdout?.destroy();
+            child.stderr?.destroy();
+          }, stragglerSeconds * 1000);
+        };
+        touch();
+        child.stdout?.on('data', touch);
+        child.stderr?.on('data', touch);
+      });
+    });
+  }
+
+  /** A program that is not there, or not executable, ends as it does under a shell: 127, 126. */
+  #notStarted(error: Error, started: number): CommandResult {
+    const errno = errnoOf(error);
+    if (errno !== 'ENOENT' && errno !== 'EACCES') {
+      throw hostFailure(error, `start \`${this.#program}\``, 'Nothing was started.');
+    }
+    const missing = errno === 'ENOENT';
+    return {
+      exitCode: missing ? 127 : 126,
+      stdout: '',
+      stderr: `${this.#program}: ${missing ? 'program not found' : 'permission denied'}\n`,
+      timedOut: false,
+      seconds: (performance.now() - started) / 1000,
+    };
+  }
+
+  /** Runs code that may throw inside an event; the command is then ended and `result` rejects. */
+  #guard(action: () => void): void {
+    if (this.#failure !== undefined) return;
+    try {
+      action();
+    } catch (error) {
+      this.#stop(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #takeLine(line: string): void {
+    this.#command.onStdoutLine?.(line);
+    if (!this.#interactive) return;
+    if (this.#discarding) {
+      this.#stdout.add(Buffer.from(`${line}\n`));
+      return;
+    }
+    const waiter = this.#waiters.shift();
+    if (waiter !== undefined) {
+      waiter.resolve(line);
+      return;
+    }
+    this.#lines.push(line);
+    if (this.#lines.length >= queueLimitLines) this.#child.stdout?.pause();
+  }
+
+  #settleWaiters(): void {
+    for (const waiter of this.#waiters.splice(0)) {
+      if (this.#failure === undefined) waiter.resolve(undefined);
+      else waiter.reject(this.#failure);
+    }
+  }
+
+  /** Ends the whole group once; `failure` becomes what `result` rejects with. */
+  #stop(failure: Error | undefined): void {
+    this.#failure ??= failure;
+    const groupId = this.#child.pid;
+    if (groupId === undefined || this.#ended) return;
+    this.#ending ??= endProcessGroup(groupId).then(() => this.#discard());
+  }
+
+  /** Lets the rest of the output flow so that the end can be seen; unread lines stay in the result. */
+  #discard(): void {
+    this.#discarding = true;
+    for (const line of this.#lines.splice(0)) this.#stdout.add(Buffer.from(`${line}\n`));
+    this.#child.stdout?.resume();
+  }
+
+  async write(text: string): Promise<void> {
+    const stdin = this.#child.stdin;
+    const error = await new Promise<Error | null | undefined>((resolve) => {
+      if (stdin === null) resolve(new Error('its standard input is not open'));
+      else stdin.write(text, resolve);
+    });
+    if (!error) return;
+    if (this.#failure !== undefined) throw this.#failure;
+    const said = this.#stderr.text().trim();
+    throw hostFailure(
+      new Error(said === '' ? error.message : said),
+      `write to \`${this.#program}\``,
+      'The command no longer reads its input.',
+    );
+  }
+
+  async nextLine(): Promise<string | undefined> {
+    const line = this.#lines.shift();
+    if (line !== undefined) {
+      if (this.#lines.length < queueLimitLines / 2) this.#child.stdout?.resume();
+      return line;
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#ended) return undefined;
+    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+  }
+
+  async end(): Promise<CommandResult> {
+    this.#discard();
+    this.#child.stdin?.end();
+    return this.result;
+  }
+
+  async kill(): Promise<void> {
+    this.#stop(undefined);
+    await this.result.catch(() => undefined);
+  }
+}

@@ -1,0 +1,157 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import {
+  chmod,
+  mkdir,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  statfs,
+} from 'node:fs/promises';
+import { dirname, isAbsolute, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { fail } from '../ports/failure.ts';
+import type { Host } from '../ports/host.ts';
+import { appendDurably, createExclusively, replaceFile, syncFolder } from './durable-file.ts';
+import { errnoOf, hostFailure } from './host-failure.ts';
+import { cancelled, LocalProcess } from './local-process.ts';
+
+export interface LocalHostOptions {
+  /** Ends running commands and refuses new ones; files are still read and written, for they are quick. */
+  readonly signal?: AbortSignal;
+  /** The environment of the run; commands see only a short allow-list of it. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+async function attempt<T>(doing: string, state: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    throw hostFailure(error, doing, state);
+  }
+}
+
+/** `undefined` when there is nothing at the path. */
+async function whenThere<T>(action: Promise<T>): Promise<T | undefined> {
+  try {
+    return await action;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+function absolute(path: string): string {
+  if (isAbsolute(path) && !path.includes('\0')) return path;
+  return fail({
+    code: 'host-error',
+    message: `The path ${JSON.stringify(path)} is not absolute.`,
+    state: 'Nothing was touched.',
+    next: 'Give a path that begins with /.',
+  });
+}
+
+/** Creates the missing folders of a path, each with `mode` whatever the umask: a web server must be able to traverse them. */
+async function makeFolders(path: string, mode: number): Promise<void> {
+  const found = await whenThere(stat(path));
+  if (found?.isDirectory() === true) return;
+  const parent = dirname(path);
+  if (parent !== path) await makeFolders(parent, mode);
+  try {
+    await mkdir(path, { mode: mode & 0o700 });
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST' && (await whenThere(stat(path)))?.isDirectory() === true)
+      return;
+    throw error;
+  }
+  await chmod(path, mode);
+  await syncFolder(parent);
+}
+
+async function freeBytes(path: string): Promise<number> {
+  const found = await whenThere(statfs(path, { bigint: true }));
+  if (found !== undefined) return Number(found.bavail * found.bsize);
+  const parent = dirname(path);
+  if (parent === path) throw new Error('no file system found');
+  return freeBytes(parent);
+}
+
+/** The machine that the run is on. */
+export function localHost(options: LocalHostOptions): Host {
+  const begin = (command: Parameters<Host['run']>[0], interactive: boolean): LocalProcess => {
+    if (options.signal?.aborted === true) throw cancelled(command.argv[0]);
+    try {
+      return new LocalProcess(command, options, interactive);
+    } catch (error) {
+      throw hostFailure(error, `start \`${command.argv[0]}\``, 'Nothing was started.');
+    }
+  };
+  return {
+    name: 'local',
+    run: async (command) => begin(command, false).result,
+    start: async (command) => begin(command, true),
+    readFile: (path) =>
+      attempt(`read ${path}`, 'Nothing was changed.', () => whenThere(readFile(absolute(path)))),
+    writeFile: (path, bytes, how) =>
+      attempt(`write ${path}`, 'The file is as it was before.', () =>
+        replaceFile(absolute(path), bytes, how),
+      ),
+    createFile: (path, bytes, how) =>
+      attempt(`create ${path}`, 'The file was not created.', () =>
+        createExclusively(absolute(path), bytes, how),
+      ),
+    appendFile: (path, text, mode) =>
+      attempt(`append to ${path}`, 'The file ends as it did before.', () =>
+        appendDurably(absolute(path), text, mode),
+      ),
+    makeDirectory: (path, mode) =>
+      attempt(`create the folder ${path}`, 'Nothing else was changed.', () =>
+        makeFolders(resolve(absolute(path)), mode),
+      ),
+    rename: (from, to) =>
+      attempt(`rename ${from} to ${to}`, 'Both names are as they were before.', async () => {
+        await rename(absolute(from), absolute(to));
+        await syncFolder(dirname(to));
+        if (dirname(from) !== dirname(to)) await syncFolder(dirname(from));
+      }),
+    remove: (path) =>
+      attempt(`remove ${path}`, 'Some of it may be left.', async () => {
+        const target = resolve(absolute(path));
+        await rm(target, { recursive: true, force: true });
+        if ((await whenThere(stat(dirname(target)))) !== undefined) {
+          await syncFolder(dirname(target));
+        }
+      }),
+    list: (path) =>
+      attempt(`list ${path}`, 'Nothing was changed.', async () => {
+        const names = await readdir(absolute(path)).catch((error: unknown) => {
+          if (errnoOf(error) === 'ENOENT') return [];
+          throw error;
+        });
+        return names.sort();
+      }),
+    status: (path) =>
+      attempt(`look at ${path}`, 'Nothing was changed.', async () => {
+        const found = await whenThere(stat(absolute(path)));
+        if (found === undefined) return undefined;
+        const kind = found.isFile() ? 'file' : found.isDirectory() ? 'directory' : 'other';
+        const { size: bytes, uid, gid } = found;
+        return { kind, bytes, mode: found.mode & 0o7777, uid, gid } as const;
+      }),
+    realPath: (path) =>
+      attempt(`resolve ${path}`, 'Nothing was changed.', () => realpath(absolute(path))),
+    freeBytes: (path) =>
+      attempt(`measure the free space of ${path}`, 'Nothing was changed.', () =>
+        freeBytes(resolve(absolute(path))),
+      ),
+    sha256: (path) =>
+      attempt(`read ${path}`, 'Nothing was changed.', async () => {
+        const hash = createHash('sha256');
+        await pipeline(createReadStream(absolute(path)), hash);
+        return hash.digest('hex');
+      }),
+  };
+}
