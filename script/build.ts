@@ -1,0 +1,69 @@
+/**
+ * Builds `dist/` from `src/`: TypeScript to `lib/`, then one bundle that all actions and the
+ * command line share, then an entry a few lines long for each of them.
+ *
+ * One bundle, because nine copies of the same code would be nine times the download of every job
+ * and nine places to review. Both folders are emptied first: ncc leaves old chunks behind. The
+ * output depends on the sources and the lock file only, not on where the repository lies;
+ * `script/check-dist` relies on it.
+ */
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { actionIds } from '../src/plan/action-ids.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const lib = join(root, 'lib');
+const dist = join(root, 'dist');
+
+/** Runs a tool of `node_modules` under this Node; its failure ends the build. */
+function run(tool: string, ...args: string[]): void {
+  const { status, error } = spawnSync(process.execPath, [join('node_modules', tool), ...args], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  if (error !== undefined) throw error;
+  if (status !== 0) {
+    console.error(`Build failed: ${tool} ${args.join(' ')} ended with ${String(status)}.`);
+    process.exit(1);
+  }
+}
+
+function write(name: string, lines: readonly string[]): void {
+  writeFileSync(join(dist, name), `${lines.join('\n')}\n`);
+}
+
+for (const folder of [lib, dist]) {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder);
+}
+
+run('typescript/bin/tsc', '-p', 'tsconfig.build.json');
+run(
+  '@vercel/ncc/dist/ncc/cli.js',
+  ...['build', join('lib', 'actions', 'entry.js'), '--out', 'dist'],
+  ...['--no-cache', '--quiet', '--target', 'es2022', '--license', 'licenses.txt'],
+);
+
+for (const name of ['runAction', 'runCli']) {
+  if (
+    !new RegExp(`export \\{[^}]*\\b${name}\\b`).test(readFileSync(join(dist, 'index.js'), 'utf8'))
+  ) {
+    console.error(`Build failed: src/actions/entry.ts does not export ${name}.`);
+    process.exit(1);
+  }
+}
+
+write('package.json', ['{', '  "type": "module"', '}']);
+for (const id of actionIds) {
+  write(`${id}.js`, [`import { runAction } from './index.js';`, `await runAction('${id}');`]);
+}
+write('cli.js', [
+  '#!/usr/bin/env node',
+  `import { runCli } from './index.js';`,
+  `await runCli(process.argv.slice(2));`,
+]);
+chmodSync(join(dist, 'cli.js'), 0o755);
+
+console.log(`Built ${String(readdirSync(dist).length)} files in dist/.`);
