@@ -11,7 +11,7 @@ import {
 } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { WriteOptions } from '../ports/host.ts';
-import { errnoOf } from './host-failure.ts';
+import { errnoOf, hostFailure } from './host-failure.ts';
 
 /** Temporary files that this process is writing now. */
 const inUse = new Set<string>();
@@ -51,16 +51,26 @@ async function removeLeftovers(path: string): Promise<void> {
   }
 }
 
-/** Makes names in a folder (created, renamed, removed) survive a power cut. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
+/**
+ * Makes names in a folder (created, renamed, removed) survive a power cut.
+ * @param done what has happened in it, for the failure: the change itself can be seen already
+ */
+export async function syncFolder(folder: string, done: string): Promise<void> {
   try {
-    await handle.sync();
+    const handle = await open(folder, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
   } catch (error) {
     // Some file systems (network shares) cannot; there is nothing more to be done on them.
-    if (errnoOf(error) !== 'EINVAL') throw error;
-  } finally {
-    await handle.close();
+    if (errnoOf(error) === 'EINVAL') return;
+    throw hostFailure(
+      error,
+      `make the change of the folder ${folder} durable`,
+      `${done}, but that may not survive a power cut.`,
+    );
   }
 }
 
@@ -120,7 +130,7 @@ export async function replaceFile(
 ): Promise<void> {
   const target = await targetOf(path);
   await throughTemporary(target, bytes, options, (temporary) => rename(temporary, target));
-  await syncFolder(dirname(target));
+  await syncFolder(dirname(target), `${target} has its new contents`);
   await removeLeftovers(target).catch(() => undefined);
 }
 
@@ -140,7 +150,7 @@ export async function createExclusively(
     }
   });
   if (!created) return false;
-  await syncFolder(dirname(path));
+  await syncFolder(dirname(path), `${path} was created`);
   await removeLeftovers(path).catch(() => undefined);
   return true;
 }
@@ -164,11 +174,13 @@ export async function appendDurably(path: string, text: string, mode: number): P
       await handle.sync();
     } catch (error) {
       // A full disk takes the first half of a line; the next line must not be glued to it.
-      await handle.truncate(before).catch(() => undefined);
+      await handle.truncate(before).catch(() => {
+        throw hostFailure(error, `append to ${path}`, 'It may end in the middle of a line.');
+      });
       throw error;
     }
   } finally {
     await handle.close();
   }
-  if (created) await syncFolder(dirname(path));
+  if (created) await syncFolder(dirname(path), `${path} was created`);
 }

@@ -1,38 +1,21 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { FailureError } from '../ports/failure.ts';
 import type { Command, CommandResult, Session } from '../ports/host.ts';
+import { childEnvironment } from './child-environment.ts';
 import { CapturedOutput, captureLimitBytes, LineSplitter } from './captured-output.ts';
 import { errnoOf, hostFailure } from './host-failure.ts';
 import { endProcessGroup } from './process-group.ts';
 
-/** What children see of the caller's environment; all else (tokens, passwords) stays here. */
-const inherited = ['PATH', 'HOME', 'USER', 'LOGNAME', 'TMPDIR', 'TZ'] as const;
-const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-
-/** Seconds without output after which a daemon that inherited our pipe is no longer waited for. */
+/** Seconds after a command's exit for which others that hold its pipes (a daemon it started) are waited for. */
 const stragglerSeconds = 2;
-/** Lines that wait for `nextLine` before the command is held back. */
-const queueLimitLines = 4096;
+/** Characters that wait for `nextLine` before the command is held back. */
+const queueLimit = 1024 * 1024;
+/** The longest delay that a timer takes; a longer one would fire at once. */
+const longestTimerMilliseconds = 2 ** 31 - 1;
 
 export interface ProcessOptions {
   readonly signal?: AbortSignal;
   readonly environment: Readonly<Record<string, string>>;
-}
-
-/**
- * The environment of a child: a short allow-list, messages in English (`LC_ALL=C`, because they are parsed),
- * and what the command names itself, which wins.
- */
-export function childEnvironment(
-  environment: Readonly<Record<string, string>>,
-  own: Readonly<Record<string, string>> = {},
-): Record<string, string> {
-  const result: Record<string, string> = { PATH: defaultPath };
-  for (const name of inherited) {
-    const value = environment[name];
-    if (value !== undefined && value !== '') result[name] = value;
-  }
-  return { ...result, LANG: 'C', LC_ALL: 'C', ...own };
 }
 
 /** The failure of everything that is asked of a host after the run was cancelled. */
@@ -42,6 +25,16 @@ export function cancelled(program: string): FailureError {
     message: `The run was cancelled; \`${program}\` was ended or not started.`,
     state: 'The command and its children are gone; its effects up to then may have happened.',
     next: 'Run the phase again, or `rollback`; both look at what is there.',
+  });
+}
+
+/** We could not end a command, so its failure must not say that it is gone. */
+function stillRunning(program: string, groupId: number): FailureError {
+  return new FailureError({
+    code: 'host-error',
+    message: `\`${program}\` was to be ended (timeout or cancelled run), but its process group ${groupId} did not go.`,
+    state: 'Some of its processes are still running and may still have effects.',
+    next: `Look at them with \`ps -o pid,user,args -g ${groupId}\`, end them, then run the phase again or \`rollback\`.`,
   });
 }
 
@@ -74,10 +67,11 @@ export class LocalProcess implements Session {
   readonly #waiters: LineWaiter[] = [];
   #failure: Error | undefined;
   #timedOut = false;
+  #queued = 0;
   #ended = false;
   #discarding = false;
   #ending: Promise<void> | undefined;
-  #straggler: NodeJS.Timeout | undefined;
+  #giveUp: () => void = () => undefined;
 
   constructor(command: Command, options: ProcessOptions, interactive: boolean) {
     const [program, ...args] = command.argv;
@@ -86,8 +80,9 @@ export class LocalProcess implements Session {
     this.#interactive = interactive;
     const started = performance.now();
     const wantsInput = interactive || command.stdin !== undefined;
+    const env = childEnvironment(options.environment, command.env);
     this.#child = spawn(program, args, {
-      env: childEnvironment(options.environment, command.env),
+      env,
       detached: true,
       shell: false,
       stdio: [wantsInput ? 'pipe' : 'ignore', 'pipe', 'pipe'],
@@ -97,10 +92,13 @@ export class LocalProcess implements Session {
     const timer =
       command.timeoutSeconds === undefined
         ? undefined
-        : setTimeout(() => {
-            this.#timedOut = true;
-            this.#stop(undefined);
-          }, command.timeoutSeconds * 1000);
+        : setTimeout(
+            () => {
+              this.#timedOut = true;
+              this.#stop(undefined);
+            },
+            Math.min(command.timeoutSeconds * 1000, longestTimerMilliseconds),
+          );
     this.result = this.#follow(started).finally(() => {
       clearTimeout(timer);
       options.signal?.removeEventListener('abort', onAbort);
@@ -159,30 +157,24 @@ export class LocalProcess implements Session {
 
   #closed(): Promise<{ readonly exitCode: number | null; readonly error?: Error }> {
     const child = this.#child;
+    let straggler: NodeJS.Timeout | undefined;
     return new Promise((resolve) => {
       child.once('error', (error) => {
         if (child.pid === undefined) resolve({ exitCode: null, error });
       });
       child.once('close', (exitCode) => {
-        clearTimeout(this.#straggler);
+        clearTimeout(straggler);
         resolve({ exitCode });
       });
+      this.#giveUp = () => resolve({ exitCode: null });
       // `close` waits for the pipes, which a daemon that the command started may hold open for ever.
       child.once('exit', () => {
-        const touch = (): void => {
-          clearTimeout(this.#straggler);
-          this.#straggler = setTimeout(() => {
-            if (child.stdout?.isPaused() === true) {
-              touch();
-              return;
-            }
-            child.stdout?.destroy();
-            child.stderr?.destroy();
-          }, stragglerSeconds * 1000);
-        };
-        touch();
-        child.stdout?.on('data', touch);
-        child.stderr?.on('data', touch);
+        straggler = setInterval(() => {
+          // Somebody has yet to read what the command itself printed.
+          if (child.stdout?.isPaused() === true) return;
+          child.stdout?.destroy();
+          child.stderr?.destroy();
+        }, stragglerSeconds * 1000);
       });
     });
   }
@@ -216,17 +208,18 @@ export class LocalProcess implements Session {
   #takeLine(line: string): void {
     this.#command.onStdoutLine?.(line);
     if (!this.#interactive) return;
-    if (this.#discarding) {
-      this.#stdout.add(Buffer.from(`${line}\n`));
-      return;
-    }
     const waiter = this.#waiters.shift();
     if (waiter !== undefined) {
       waiter.resolve(line);
       return;
     }
+    if (this.#discarding) {
+      this.#stdout.add(Buffer.from(`${line}\n`));
+      return;
+    }
     this.#lines.push(line);
-    if (this.#lines.length >= queueLimitLines) this.#child.stdout?.pause();
+    this.#queued += line.length;
+    if (this.#queued >= queueLimit) this.#child.stdout?.pause();
   }
 
   #settleWaiters(): void {
@@ -241,7 +234,12 @@ export class LocalProcess implements Session {
     this.#failure ??= failure;
     const groupId = this.#child.pid;
     if (groupId === undefined || this.#ended) return;
-    this.#ending ??= endProcessGroup(groupId).then(() => this.#discard());
+    this.#ending ??= endProcessGroup(groupId).then((gone) => {
+      this.#discard();
+      if (gone) return;
+      this.#failure = stillRunning(this.#program, groupId);
+      this.#giveUp();
+    });
   }
 
   /** Lets the rest of the output flow so that the end can be seen; unread lines stay in the result. */
@@ -270,7 +268,8 @@ export class LocalProcess implements Session {
   async nextLine(): Promise<string | undefined> {
     const line = this.#lines.shift();
     if (line !== undefined) {
-      if (this.#lines.length < queueLimitLines / 2) this.#child.stdout?.resume();
+      this.#queued -= line.length;
+      if (this.#queued < queueLimit / 2) this.#child.stdout?.resume();
       return line;
     }
     if (this.#failure !== undefined) throw this.#failure;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import {
   chmod,
+  lstat,
   mkdir,
   readdir,
   readFile,
@@ -68,7 +69,7 @@ async function makeFolders(path: string, mode: number): Promise<void> {
     throw error;
   }
   await chmod(path, mode);
-  await syncFolder(parent);
+  await syncFolder(parent, `${path} was created`);
 }
 
 async function freeBytes(path: string): Promise<number> {
@@ -114,16 +115,17 @@ export function localHost(options: LocalHostOptions): Host {
     rename: (from, to) =>
       attempt(`rename ${from} to ${to}`, 'Both names are as they were before.', async () => {
         await rename(absolute(from), absolute(to));
-        await syncFolder(dirname(to));
-        if (dirname(from) !== dirname(to)) await syncFolder(dirname(from));
+        const done = `${from} is now ${to}`;
+        await syncFolder(dirname(to), done);
+        if (dirname(from) !== dirname(to)) await syncFolder(dirname(from), done);
       }),
     remove: (path) =>
       attempt(`remove ${path}`, 'Some of it may be left.', async () => {
         const target = resolve(absolute(path));
+        if ((await whenThere(lstat(target))) === undefined) return;
+        if (target === dirname(target)) throw new Error('that is the whole machine');
         await rm(target, { recursive: true, force: true });
-        if ((await whenThere(stat(dirname(target)))) !== undefined) {
-          await syncFolder(dirname(target));
-        }
+        await syncFolder(dirname(target), `${target} was removed`);
       }),
     list: (path) =>
       attempt(`list ${path}`, 'Nothing was changed.', async () => {
