@@ -1,0 +1,32 @@
+import * as z from 'zod';
+import { group } from './setting-types.ts';
+import { backupDbGroup } from './settings/backup-db.ts';
+import { disableMaintenanceGroup } from './settings/disable-maintenance.ts';
+import { enableMaintenanceGroup } from './settings/enable-maintenance.ts';
+import { preflightGroup } from './settings/preflight.ts';
+import { reportGroup } from './settings/report.ts';
+import { rollbackGroup } from './settings/rollback.ts';
+import { runDbMaintenanceGroup } from './settings/run-db-maintenance.ts';
+import { contactsGroup, databaseGroup, rootShape, windowGroup } from './settings/shared.ts';
+import { smokeTestGroup } from './settings/smoke-test.ts';
+
+/** The plan file `.github/maintenance.yml`: one section per action, and what they share. */
+export const planSchema = group({
+  ...rootShape,
+  window: windowGroup.prefault({}).describe('When, and for how long.'),
+  contacts: contactsGroup.prefault({}).describe('People, as the report names them.'),
+  database: databaseGroup.prefault({}).describe("The application's database."),
+  preflight: preflightGroup.prefault({}).describe('Checks before anything is touched.'),
+  'backup-db': backupDbGroup.prefault({}).describe('The verified backup.'),
+  'enable-maintenance': enableMaintenanceGroup.prefault({}).describe('How the site is closed.'),
+  'run-db-maintenance': runDbMaintenanceGroup
+    .prefault({})
+    .describe('What is done to the database.'),
+  'smoke-test': smokeTestGroup.prefault({}).describe('What proves that the application works.'),
+  'disable-maintenance': disableMaintenanceGroup.prefault({}).describe('How the site is reopened.'),
+  rollback: rollbackGroup.prefault({}).describe('What a failure leads to.'),
+  report: reportGroup.prefault({}).describe('What the report says beyond the record.'),
+});
+
+/** A checked plan: durations in seconds, sizes in bytes, secrets still as references. */
+export type Plan = z.output<typeof planSchema>;

@@ -1,0 +1,57 @@
+import { fail } from '../ports/failure.ts';
+import type { Plan } from './plan.ts';
+
+/** Every reference to a secret in a plan: the setting's path and the name of the environment variable. */
+export function secretReferences(
+  plan: Plan,
+): readonly { readonly path: string; readonly variable: string }[] {
+  const references: { path: string; variable: string }[] = [];
+  const add = (path: string, reference: string | undefined): void => {
+    if (reference !== undefined) references.push({ path, variable: reference.slice(1) });
+  };
+  add('database.url', plan.database.url);
+  add('enable-maintenance.bypass-token', plan.enableMaintenance.bypassToken);
+  return references;
+}
+
+/** The secrets of a plan, taken from the environment once, before anything is touched. */
+export interface Secrets {
+  readonly databaseUrl: string | undefined;
+  readonly bypassToken: string | undefined;
+}
+
+/**
+ * Looks the secrets up.
+ * @throws FailureError `secret-missing` naming every variable that is not set, `secret-unfit` for a token that
+ * could not be quoted safely everywhere
+ */
+export function resolveSecrets(
+  plan: Plan,
+  environment: Readonly<Record<string, string | undefined>>,
+): Secrets {
+  const missing = secretReferences(plan).filter(
+    ({ variable }) => (environment[variable] ?? '') === '',
+  );
+  if (missing.length > 0) {
+    const names = missing.map(({ path, variable }) => `${variable} (${path})`).join(', ');
+    fail({
+      code: 'secret-missing',
+      message: `The environment does not have ${names}.`,
+      state: 'Nothing was touched.',
+      next: "Set it in the step's `env:` from a secret, for instance `DATABASE_URL: ${{ secrets.DATABASE_URL }}`.",
+    });
+  }
+  const look = (reference: string | undefined): string | undefined =>
+    reference === undefined ? undefined : environment[reference.slice(1)];
+  const bypassToken = look(plan.enableMaintenance.bypassToken);
+  if (bypassToken !== undefined && !/^[A-Za-z0-9._~-]{16,}$/.test(bypassToken)) {
+    fail({
+      code: 'secret-unfit',
+      message:
+        'The bypass token (enable-maintenance.bypass-token) is not fit for a header and a cookie.',
+      state: 'Nothing was touched.',
+      next: 'Use 16 or more letters, digits and `._~-`, for instance from `openssl rand -hex 24`.',
+    });
+  }
+  return { databaseUrl: look(plan.database.url), bypassToken };
+}

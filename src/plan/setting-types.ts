@@ -1,0 +1,121 @@
+import * as z from 'zod';
+import { bytesPattern, parseBytes } from './bytes.ts';
+import { durationPattern, parseDuration } from './duration.ts';
+
+/** How a setting is written as an action input or a command-line flag. */
+export type SettingForm =
+  /** As it is. */
+  | 'text'
+  /** `true` or `false`. */
+  | 'flag'
+  | 'number'
+  /** One entry a line (or comma). */
+  | 'list'
+  /** YAML text. */
+  | 'document';
+
+/** What is declared once about a setting; every face is generated from it. */
+export interface SettingMeta {
+  readonly description: string;
+  readonly form: SettingForm;
+  readonly example?: string;
+}
+
+/** Attaches the declaration to a type; the last call around a type, so that `.meta()` finds it. */
+export function setting<T extends z.ZodType>(type: T, meta: SettingMeta): T {
+  return type.meta({ ...meta });
+}
+
+/** The declaration of a setting made by {@link setting}. */
+export function metaOf(type: z.ZodType): SettingMeta {
+  const meta = type.meta() as SettingMeta | undefined;
+  if (meta === undefined) throw new Error('a setting was declared without setting()');
+  return meta;
+}
+
+type CamelCase<S extends string> = S extends `${infer Head}-${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : S;
+type CamelKeys<T> = { readonly [K in keyof T as K extends string ? CamelCase<K> : K]: T[K] };
+
+function camelKeys<T extends object>(value: T): CamelKeys<T> {
+  return Object.fromEntries(
+    Object.entries(value).map(([key, entry]) => [
+      key.replaceAll(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()),
+      entry as unknown,
+    ]),
+  ) as CamelKeys<T>;
+}
+
+/** An object of kebab-case settings that refuses unknown keys and reads as camelCase in TypeScript. */
+export function group<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  return z.strictObject(shape).transform((value) => camelKeys(value));
+}
+
+/** Seconds, written with a unit: `90m`. */
+export function duration() {
+  return z
+    .string('is a duration such as 90m, 30s or 1h30m')
+    .regex(durationPattern, 'is a duration such as 90m, 30s or 1h30m')
+    .transform((text) => parseDuration(text) ?? 0);
+}
+
+/** Bytes, written with a unit: `2 GiB`. */
+export function bytes() {
+  return z
+    .string('is a size such as 512 MiB or 2 GiB')
+    .regex(bytesPattern, 'is a size such as 512 MiB or 2 GiB')
+    .transform((text) => parseBytes(text) ?? 0);
+}
+
+/** The name of an environment variable that holds a secret, written `$NAME`; secrets themselves are refused. */
+export function secretReference() {
+  return z
+    .string('is a reference to an environment variable, such as $DATABASE_URL')
+    .regex(
+      /^\$[A-Z_][A-Z0-9_]*$/,
+      'names an environment variable, such as $DATABASE_URL; secrets themselves never stand in a plan or an input',
+    );
+}
+
+/** `http://` or `https://`, without user and password. */
+export function httpUrl() {
+  return z
+    .string('is an http or https URL')
+    .refine(isHttpUrl, 'is an http or https URL without user and password');
+}
+
+function isHttpUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const url = new URL(text);
+  return ['http:', 'https:'].includes(url.protocol) && url.username === '' && url.password === '';
+}
+
+/** An absolute path without `..` and control characters. */
+export function absolutePath() {
+  return z
+    .string('is an absolute path')
+    .regex(
+      /^\/(?!.*(?:^|\/)\.\.(?:\/|$))[^\u0000-\u001f\u007f]*$/,
+      'is an absolute path without ".." and control characters',
+    );
+}
+
+/** A name safe in paths, headers and SQL identifiers: `shop`, `web-eu-1`. */
+export function kebabName() {
+  return z
+    .string('is a name of small letters, digits and dashes')
+    .regex(
+      /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/,
+      'is a name of small letters, digits and dashes, such as web-eu-1',
+    )
+    .max(40, 'has at most 40 characters');
+}
+
+/** Text on one line. */
+export function line() {
+  return z
+    .string('is text on one line')
+    .min(1, 'is not empty')
+    .regex(/^[^\u0000-\u001f\u007f]*$/, 'is text on one line');
+}

@@ -1,0 +1,19 @@
+import * as z from 'zod';
+import { absolutePath, group, setting } from '../setting-types.ts';
+
+export const backupDbShape = {
+  directory: setting(absolutePath().optional(), {
+    form: 'text',
+    description:
+      "Folder for backups on the host; by default `backups` in the window's folder under `state-dir`.",
+  }),
+  jobs: setting(
+    z.int('is a whole number').min(1, 'is at least 1').max(64, 'is at most 64').prefault(2),
+    {
+      form: 'number',
+      description: 'Parallel workers of dump and restore.',
+    },
+  ),
+};
+
+export const backupDbGroup = group(backupDbShape);

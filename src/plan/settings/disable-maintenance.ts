@@ -1,0 +1,16 @@
+import * as z from 'zod';
+import { duration, group, setting } from '../setting-types.ts';
+
+export const disableMaintenanceShape = {
+  hook: setting(z.enum(['remove', 'keep'], 'is remove or keep').prefault('remove'), {
+    form: 'text',
+    description:
+      'Whether the site files are given back byte for byte, or the hook stays for the next window.',
+  }),
+  'open-timeout': setting(duration().prefault('30s'), {
+    form: 'text',
+    description: 'How long the public URL may take to answer from the application.',
+  }),
+};
+
+export const disableMaintenanceGroup = group(disableMaintenanceShape);

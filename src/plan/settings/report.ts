@@ -1,0 +1,46 @@
+import * as z from 'zod';
+import { group, line, setting } from '../setting-types.ts';
+
+const lineNumber = z
+  .string('is a line of the checklist such as 1.3')
+  .regex(/^(?:1[0-5]|[1-9])\.[1-9]$/, 'is a line of the checklist such as 1.3');
+
+export const reportShape = {
+  'next-window': setting(line().optional(), {
+    form: 'text',
+    description:
+      'When the next window is planned, in words; by default computed from a recurring `window`.',
+  }),
+  attestations: setting(
+    z.array(group({ line: lineNumber, by: line(), statement: line() })).prefault([]),
+    {
+      form: 'document',
+      description: 'Lines of the checklist that a named person vouches for.',
+      example: '- line: "1.3"\n  by: Ada Park\n  statement: Customers were told by mail on Monday.',
+    },
+  ),
+  'not-applicable': setting(z.array(group({ line: lineNumber, why: line() })).prefault([]), {
+    form: 'document',
+    description: 'Lines of the checklist that do not apply, and why.',
+    example: '- line: "14.4"\n  why: No DNS change.',
+  }),
+  'keep-restore-point': setting(z.boolean('is true or false').prefault(false), {
+    form: 'flag',
+    description:
+      'Keeps the restore point after a window that ended well; otherwise the report, which closes the books, drops it.',
+  }),
+};
+
+export const reportGroup = group(reportShape);
+
+export const reportInvocation = {
+  record: setting(z.string().optional(), {
+    form: 'text',
+    description:
+      'Copy of the record from an earlier job (output `record`), used when the host is gone. Several copies, one a line: the newest counts.',
+  }),
+  'output-directory': setting(z.string().optional(), {
+    form: 'text',
+    description: 'Folder on the runner for the report files; by default a temporary one.',
+  }),
+};

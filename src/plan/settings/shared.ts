@@ -1,0 +1,124 @@
+import * as z from 'zod';
+import {
+  absolutePath,
+  duration,
+  group,
+  httpUrl,
+  kebabName,
+  line,
+  secretReference,
+  setting,
+} from '../setting-types.ts';
+import { weekdays } from '../window-time.ts';
+
+/** Settings that several actions share; groups become inputs with the group's name in front. */
+export const rootShape = {
+  name: setting(kebabName().optional(), {
+    form: 'text',
+    description:
+      'Name of the maintained application; folder of the record on the host, one open window per name.',
+    example: 'shop',
+  }),
+  host: setting(z.enum(['local'], 'is local: the host that the runner runs on').prefault('local'), {
+    form: 'text',
+    description: 'Host that is maintained: `local` is the one that the runner runs on.',
+  }),
+  'state-dir': setting(absolutePath().prefault('/var/lib/maintenance-window'), {
+    form: 'text',
+    description:
+      "Folder on the host for the window's record, its flag and, by default, its backups.",
+  }),
+  'public-url': setting(httpUrl().optional(), {
+    form: 'text',
+    description:
+      'URL at which the public reaches the application; every proof from outside asks it.',
+    example: 'https://shop.example.org/',
+  }),
+};
+
+export const windowShape = {
+  start: setting(
+    z
+      .string('is a time of day such as "02:00", or a date and time such as "2026-11-29T02:00"')
+      .regex(
+        /^(?:\d{4}-\d{2}-\d{2}T)?(?:[01]\d|2[0-3]):[0-5]\d$/,
+        'is a time of day such as "02:00", or a date and time such as "2026-11-29T02:00"',
+      )
+      .optional(),
+    {
+      form: 'text',
+      description:
+        'When the window begins, in its time zone: a time of day, or one date and time. Without it any time is within the window.',
+      example: '02:00',
+    },
+  ),
+  days: setting(z.array(z.enum(weekdays)).prefault([...weekdays]), {
+    form: 'list',
+    description: 'Days of the week on which a window with a time of day may begin.',
+    example: 'sunday',
+  }),
+  'time-zone': setting(
+    z
+      .string('is an IANA time zone such as Europe/Berlin')
+      .refine(isTimeZone, 'is an IANA time zone such as Europe/Berlin')
+      .prefault('UTC'),
+    {
+      form: 'text',
+      description: 'IANA time zone of `start`; daylight saving is followed.',
+      example: 'Europe/Berlin',
+    },
+  ),
+  duration: setting(duration().prefault('60m'), {
+    form: 'text',
+    description: 'How long the window may last, from its start.',
+  }),
+  'start-tolerance': setting(duration().prefault('30m'), {
+    form: 'text',
+    description:
+      'How late a run may begin and still be within the window; scheduled runs come late.',
+  }),
+};
+
+export const contactsShape = {
+  lead: setting(line().optional(), {
+    form: 'text',
+    description: 'Maintenance lead.',
+    example: 'Ada Park <ada@example.org>',
+  }),
+  technical: setting(line().optional(), { form: 'text', description: 'Technical contact.' }),
+  business: setting(line().optional(), { form: 'text', description: 'Business contact.' }),
+  emergency: setting(line().optional(), {
+    form: 'text',
+    description: 'Emergency contact, shown when a window is held.',
+  }),
+};
+
+export const databaseShape = {
+  engine: setting(z.enum(['postgresql'], 'is postgresql').prefault('postgresql'), {
+    form: 'text',
+    description: 'Database engine.',
+  }),
+  url: setting(secretReference().optional(), {
+    form: 'text',
+    description: "Environment variable with the connection URL of the application's database.",
+    example: '$DATABASE_URL',
+  }),
+  'client-directory': setting(absolutePath().optional(), {
+    form: 'text',
+    description:
+      'Folder of psql, pg_dump and pg_restore; by default the newest installed ones that fit the server.',
+  }),
+};
+
+export const windowGroup = group(windowShape);
+export const contactsGroup = group(contactsShape);
+export const databaseGroup = group(databaseShape);
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,50 @@
+/** A check made before anything is touched. */
+export interface Check {
+  readonly id: string;
+  readonly title: string;
+  readonly verdict: 'passed' | 'failed' | 'warning' | 'not-applicable';
+  /** What was observed, with its unit. */
+  readonly value: string;
+  /** What is accepted. */
+  readonly limit: string;
+  /** What to do about it; present unless passed. */
+  readonly next?: string;
+}
+
+/** Whether the site is closed, and by whom. */
+export type ModeState =
+  | { readonly kind: 'open' }
+  | { readonly kind: 'closed'; readonly windowId: string }
+  | { readonly kind: 'closed-by-another'; readonly holder: string };
+
+/** How giving back the prior state went. */
+export type Restoration =
+  | { readonly kind: 'nothing-to-do' }
+  | { readonly kind: 'restored'; readonly detail: string }
+  | { readonly kind: 'partly-restored'; readonly detail: string };
+
+/**
+ * A way to close a site to the public. `Prior` is what the mode must remember to restore exactly what was
+ * there; it is JSON, computed before anything is touched and written to the record first.
+ * Every method is idempotent and looks at the world, so that it can be run again after a kill.
+ */
+export interface MaintenanceMode {
+  readonly kind: string;
+  /** Checks that touch nothing. */
+  check(): Promise<readonly Check[]>;
+  /** Computes what `install` will change; touches nothing. */
+  plan(): Promise<unknown>;
+  /** Puts the mode in place without closing (for nginx: the hook and one reload), and proves it is live. */
+  install(prior: unknown): Promise<void>;
+  /** Whether `install` is in effect for this window, proved from outside. */
+  installed(prior: unknown): Promise<boolean>;
+  /** Closes. Refuses when somebody else has closed it. The public's view is proved by the caller. */
+  close(): Promise<void>;
+  state(): Promise<ModeState>;
+  /** Opens, when this window closed it; never lifts what somebody else set. */
+  open(): Promise<void>;
+  /** Gives back exactly what was there before `install`. */
+  restore(prior: unknown): Promise<Restoration>;
+  /** Headers that lead a request past the closed door; empty when the plan has no header bypass. */
+  bypassHeaders(): Readonly<Record<string, string>>;
+}

@@ -1,0 +1,67 @@
+import { isObliged, isOver } from './life.ts';
+import type { WindowStatus } from './status.ts';
+
+/** Who asks for the record, and what for. */
+export interface AdmissionRequest {
+  readonly runId: string;
+  /** `rollback` and an operator at night may go on with another run's record; a new window may not. */
+  readonly mayTakeOver: boolean;
+  readonly now: Date;
+}
+
+export type ExistingRecord =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'unreadable'; readonly reason: string }
+  | { readonly kind: 'status'; readonly status: WindowStatus };
+
+/** Whether a run may have the window's record: the lock's decision. */
+export type Admission =
+  | { readonly kind: 'create' }
+  | { readonly kind: 'continue' }
+  | { readonly kind: 'take-over'; readonly from: string }
+  /** The old record owes nothing any more: it is archived and a new one created. */
+  | { readonly kind: 'supersede'; readonly windowId: string }
+  | { readonly kind: 'refuse'; readonly holder: string; readonly reason: string };
+
+/** Decides on the lock. An unreadable record fails closed. */
+export function admit(existing: ExistingRecord, request: AdmissionRequest): Admission {
+  if (existing.kind === 'none') return { kind: 'create' };
+  if (existing.kind === 'unreadable') {
+    return {
+      kind: 'refuse',
+      holder: 'unknown',
+      reason: `the record cannot be read: ${existing.reason}`,
+    };
+  }
+  const { status } = existing;
+  if (request.mayTakeOver) {
+    return status.run.id === request.runId
+      ? { kind: 'continue' }
+      : { kind: 'take-over', from: status.run.id };
+  }
+  if (status.run.id === request.runId) return { kind: 'continue' };
+  const holder = holderOf(status);
+  if (isObliged(status.state)) {
+    return {
+      kind: 'refuse',
+      holder,
+      reason: `that window is ${status.state} and owes the site its end`,
+    };
+  }
+  if (isOver(status.state)) return { kind: 'supersede', windowId: status.windowId };
+  if (Date.parse(status.leaseUntil) > request.now.getTime()) {
+    return {
+      kind: 'refuse',
+      holder,
+      reason: `that window is ${status.state} and holds its lease until ${status.leaseUntil}`,
+    };
+  }
+  return { kind: 'supersede', windowId: status.windowId };
+}
+
+/** The holder in words: window, run, who started it. */
+export function holderOf(status: WindowStatus): string {
+  const run = status.run.url ?? `run ${status.run.id}`;
+  const actor = status.run.actor === undefined ? '' : `, started by ${status.run.actor}`;
+  return `window ${status.windowId} (${run}${actor})`;
+}

@@ -1,0 +1,62 @@
+import type { BlastClass, WindowState } from './life.ts';
+
+export type FailurePolicy = 'rollback' | 'hold';
+
+/** What follows a failure; looked up, never improvised. */
+export type AfterFailure =
+  | { readonly kind: 'nothing-to-do'; readonly reason: string }
+  | { readonly kind: 'clean-up'; readonly reason: string }
+  | { readonly kind: 'reopen'; readonly reason: string }
+  | { readonly kind: 'restore'; readonly reason: string }
+  | { readonly kind: 'hold'; readonly reason: string };
+
+export interface FailureSituation {
+  readonly state: WindowState;
+  /** The worst class that was begun in this window. */
+  readonly blast: BlastClass;
+  /** What the plan wants from `schema` on. */
+  readonly policy: FailurePolicy;
+  readonly hasRestorePoint: boolean;
+  readonly hasVerifiedBackup: boolean;
+  /** An operator asked for the rollback by name: a policy of `hold` no longer holds it back. */
+  readonly asked: boolean;
+}
+
+/**
+ * Decides what happens after a failure. Below `schema` the window may reopen by itself; from `schema` on it
+ * restores or holds, as the plan says; on an unknown state it never reopens.
+ */
+export function afterFailure(situation: FailureSituation): AfterFailure {
+  const { state, blast, policy, asked } = situation;
+  if (state === 'rolled-back') {
+    return { kind: 'nothing-to-do', reason: 'this window was rolled back already' };
+  }
+  if (state === 'planned' || state === 'prepared') {
+    return {
+      kind: 'clean-up',
+      reason: 'the site was never closed; only preparations are taken back',
+    };
+  }
+  if (blast === 'none' || blast === 'app') {
+    if (state === 'reopened') {
+      return {
+        kind: 'nothing-to-do',
+        reason: 'the site is open and no schema or data was changed',
+      };
+    }
+    return { kind: 'reopen', reason: `nothing beyond class "${blast}" was begun` };
+  }
+  if (policy === 'hold' && !asked) {
+    return {
+      kind: 'hold',
+      reason: `a change of class "${blast}" was begun and the plan says to hold`,
+    };
+  }
+  if (!situation.hasRestorePoint && !situation.hasVerifiedBackup) {
+    return {
+      kind: 'hold',
+      reason: `a change of class "${blast}" was begun and there is neither a restore point nor a verified backup`,
+    };
+  }
+  return { kind: 'restore', reason: `a change of class "${blast}" was begun` };
+}

@@ -1,0 +1,188 @@
+import * as z from 'zod';
+import { blastClasses, windowStates } from './life.ts';
+
+/** The version of the record's format that this code writes; a newer one is refused, not guessed at. */
+export const recordVersion = 1;
+
+const rowCounts = z.record(z.string(), z.number());
+
+const databaseProperties = z.object({
+  name: z.string(),
+  oid: z.number(),
+  owner: z.string(),
+  encoding: z.string(),
+  collate: z.string(),
+  ctype: z.string(),
+  localeProvider: z.string(),
+  icuLocale: z.string().nullable(),
+  tablespace: z.string(),
+  connectionLimit: z.number(),
+  allowsConnections: z.boolean(),
+  isTemplate: z.boolean(),
+  comment: z.string().nullable(),
+  grants: z
+    .array(
+      z.object({
+        grantor: z.string(),
+        grantee: z.string().nullable(),
+        privilege: z.string(),
+        grantable: z.boolean(),
+      }),
+    )
+    .nullable(),
+  settings: z.array(z.object({ role: z.string().nullable(), name: z.string(), value: z.string() })),
+});
+
+/** What is known of a verified backup. */
+export const backupReceiptSchema = z.object({
+  directory: z.string(),
+  takenAt: z.string(),
+  bytes: z.number(),
+  sha256: z.string(),
+  serverVersion: z.string(),
+  dumpVersion: z.string(),
+  rows: rowCounts,
+  totalRows: z.number(),
+  tocEntries: z.number(),
+  dumpSeconds: z.number(),
+  /** Seconds that the proving restore took; the window keeps this much time in reserve. */
+  restoreSeconds: z.number(),
+  verifiedAt: z.string(),
+});
+export type BackupReceipt = z.infer<typeof backupReceiptSchema>;
+
+/** Where a rollback goes back to, taken while closed, before the first change. */
+export const restorePointSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('clone'),
+    takenAt: z.string(),
+    seconds: z.number(),
+    database: z.string(),
+    oid: z.number(),
+    bytes: z.number(),
+  }),
+  z.object({
+    kind: z.literal('backup'),
+    takenAt: z.string(),
+    seconds: z.number(),
+    backup: backupReceiptSchema,
+  }),
+]);
+export type RestorePoint = z.infer<typeof restorePointSchema>;
+
+const smokeResult = z.object({
+  id: z.string(),
+  kind: z.string(),
+  passed: z.boolean(),
+  observed: z.string(),
+  expected: z.string(),
+  attempts: z.number(),
+  seconds: z.number(),
+});
+
+const check = z.object({
+  id: z.string(),
+  title: z.string(),
+  verdict: z.enum(['passed', 'failed', 'warning', 'not-applicable']),
+  value: z.string(),
+  limit: z.string(),
+  next: z.string().optional(),
+});
+
+/** The status file `window.json`: the lock, and all that a new runner needs to go on or to roll back. */
+export const windowStatusSchema = z.object({
+  schemaVersion: z.literal(recordVersion),
+  windowId: z.string(),
+  name: z.string(),
+  state: z.enum(windowStates),
+  /** The worst class begun so far. */
+  blast: z.enum(blastClasses),
+  run: z.object({
+    id: z.string(),
+    attempt: z.number(),
+    url: z.string().optional(),
+    actor: z.string().optional(),
+    /** Why the window is held, as the starter said. */
+    reason: z.string().optional(),
+  }),
+  startedAt: z.string(),
+  updatedAt: z.string(),
+  /** The end of the planned window. */
+  deadline: z.string(),
+  /** Until when a record without obligations keeps other runs out. */
+  leaseUntil: z.string(),
+  /** Set when the window was started outside its time on purpose. */
+  ignoredWindow: z.string().optional(),
+  /** The plan in the form of the plan file; secrets stay references such as `$DATABASE_URL`. */
+  settings: z.record(z.string(), z.json()),
+  checks: z.array(check).optional(),
+  /** Seconds predicted by `preflight`, by step. */
+  prediction: z
+    .array(
+      z.object({ step: z.string(), seconds: z.number(), closed: z.boolean(), basis: z.string() }),
+    )
+    .optional(),
+  maintenance: z
+    .object({
+      mode: z.string(),
+      /** What the mode needs to give back exactly what was there; written before anything is touched. */
+      prior: z.json(),
+      closedAt: z.string().optional(),
+      reopenedAt: z.string().optional(),
+      restoration: z.string().optional(),
+    })
+    .optional(),
+  /** The application's database as it was before this window. */
+  database: databaseProperties.optional(),
+  backup: backupReceiptSchema.optional(),
+  restorePoint: restorePointSchema.optional(),
+  tasks: z
+    .array(
+      z.object({
+        id: z.string(),
+        task: z.string(),
+        stage: z.enum(['online', 'closed']),
+        outcome: z.enum(['done', 'failed', 'skipped']),
+        seconds: z.number(),
+        summary: z.string(),
+        proof: z.string(),
+        figures: z.record(z.string(), z.number()),
+      }),
+    )
+    .optional(),
+  smokeTests: z
+    .array(
+      z.object({
+        at: z.string(),
+        phase: z.string(),
+        passed: z.boolean(),
+        results: z.array(smokeResult),
+      }),
+    )
+    .optional(),
+  /** Write activity when the site was about to reopen; a later rollback tells what it would lose. */
+  writesAtReopening: z
+    .record(
+      z.string(),
+      z.object({ inserted: z.number(), updated: z.number(), deleted: z.number() }),
+    )
+    .optional(),
+  rollback: z
+    .object({
+      startedAt: z.string(),
+      reason: z.string(),
+      from: z.enum(windowStates),
+      /** The database that replaces the failed one, by oid: names change in the swap. */
+      replacementOid: z.number().optional(),
+      failedOid: z.number().optional(),
+      /** The name under which the failed database is kept. */
+      failedDatabase: z.string().optional(),
+      finishedAt: z.string().optional(),
+      /** What the operator accepted to lose. */
+      acceptedLoss: z.string().optional(),
+    })
+    .optional(),
+});
+
+export type WindowStatus = z.infer<typeof windowStatusSchema>;
+export type SmokeResult = z.infer<typeof smokeResult>;
