@@ -1,0 +1,104 @@
+import { fail } from '../../ports/failure.ts';
+import { quoteDollar, quoteLiteral } from './quoting.ts';
+import {
+  controlsTransaction,
+  readsFromClient,
+  splitStatements,
+  type Statement,
+} from './statements.ts';
+
+/** What psql reads from standard input, and where each statement of the SQL text stands in it. */
+export interface PsqlScript {
+  readonly text: string;
+  /** Number of lines in `text`. */
+  readonly lines: number;
+  /** The statement whose command stands on a line of the script. */
+  statementAt(scriptLine: number): { readonly line: number; readonly textLine: number } | undefined;
+}
+
+/** Statements that every session begins with, not through psql's own interpretation. */
+function sessionSettings(settings: Readonly<Record<string, string>>): string[] {
+  return [
+    'SET standard_conforming_strings = on',
+    // When our client is killed, the server gives up the statement too; there since PostgreSQL 14.
+    "SELECT pg_catalog.set_config('client_connection_check_interval', '2s', false) WHERE pg_catalog.current_setting('server_version_num')::int >= 140000",
+    ...Object.entries(settings).map(
+      ([name, value]) =>
+        `SELECT pg_catalog.set_config(${quoteLiteral(name)}, ${quoteLiteral(value)}, false)`,
+    ),
+  ];
+}
+
+/**
+ * One statement as psql input. psql would interpret backslash commands and `:variables` in SQL that it reads;
+ * the results of `\gexec` it sends to the server as they are (psql manual), so the statement travels as a constant.
+ */
+function literalStatement(sql: string): string {
+  return `SELECT ${quoteDollar(sql)}\n\\gexec\n`;
+}
+
+/**
+ * Splits SQL texts, and refuses what cannot be done as asked.
+ * @throws FailureError `database-sql-unterminated`, `database-sql-refused`
+ */
+function checkedStatements(
+  sql: string | readonly string[],
+  inOneTransaction: boolean,
+): Statement[] {
+  const texts = typeof sql === 'string' ? [sql] : sql;
+  const statements = texts.flatMap((text) => splitStatements(text));
+  for (const statement of statements) {
+    const refused = readsFromClient(statement)
+      ? 'COPY … FROM STDIN reads from the client, which sends no data; use INSERT, or COPY from a file of the server'
+      : inOneTransaction && controlsTransaction(statement)
+        ? `${(statement.words[0] ?? '').toUpperCase()} would break the one transaction that this SQL runs in; take it out, or run the SQL without a transaction`
+        : undefined;
+    if (refused !== undefined) {
+      fail({
+        code: 'database-sql-refused',
+        message: `The statement on line ${String(statement.line)} cannot run: ${refused}.`,
+        state: 'Nothing was sent to the database.',
+        next: 'Change the SQL and run the step again.',
+      });
+    }
+  }
+  return statements;
+}
+
+/** Input for psql: quiet settings first, then the statements of `sql`. */
+export function psqlScript(options: {
+  readonly sql: string | readonly string[];
+  /** Run-time parameters; `undefined` in a session that has them already. */
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly inOneTransaction: boolean;
+  /** Whether results go to standard output; otherwise they are dropped. */
+  readonly keepResults: boolean;
+  /** Line of psql's input on which this script begins. Default: 1. */
+  readonly firstLine?: number;
+}): PsqlScript {
+  const statements = checkedStatements(options.sql, options.inOneTransaction);
+  const places = new Map<number, Statement>();
+  const pieces: string[] = [];
+  let line = options.firstLine ?? 1;
+  const add = (text: string): void => {
+    pieces.push(text);
+    for (let i = text.indexOf('\n'); i !== -1; i = text.indexOf('\n', i + 1)) line += 1;
+  };
+  add('\\set VERBOSITY verbose\n\\o /dev/null\n');
+  if (options.settings !== undefined) {
+    for (const setting of sessionSettings(options.settings)) add(literalStatement(setting));
+  }
+  if (options.keepResults) add('\\o\n');
+  if (options.inOneTransaction) add('BEGIN;\n');
+  for (const statement of statements) {
+    add(literalStatement(statement.text));
+    // psql names the line of the \gexec, which is the one just finished.
+    places.set(line - 1, statement);
+  }
+  if (options.inOneTransaction) add('COMMIT;\n');
+  return {
+    text: pieces.join(''),
+    lines: line - (options.firstLine ?? 1),
+    statementAt: (scriptLine) => places.get(scriptLine),
+  };
+}
