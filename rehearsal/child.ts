@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
+import { guardProcess } from './guardian.ts';
+
+const patienceMilliseconds = 20_000;
 
 /** A server that we spawned ourselves and whose end we answer for. */
 export type Child = {
@@ -12,10 +15,10 @@ export type Child = {
   /** What it wrote to its log file, at most the last 4000 characters. */
   log(): string;
   /**
-   * Asks it to end with `signal` and waits; when it has not ended after `patienceSeconds`, it
-   * is killed. Resolves when the end was observed. A second call waits for the same end.
+   * Asks it to end with `stopSignal` and waits; when it has not ended after 20 seconds, it is
+   * killed. Resolves when the end was observed. A second call waits for the same end.
    */
-  stop(signal: NodeJS.Signals, patienceSeconds?: number): Promise<void>;
+  stop(): Promise<void>;
 };
 
 /**
@@ -28,6 +31,8 @@ export async function startChild(
   args: readonly string[],
   options: {
     readonly logFile: string;
+    /** What asks it to end in good order; sent to it too if our process should just be gone. */
+    readonly stopSignal: NodeJS.Signals;
     readonly cwd: string;
     readonly environment: NodeJS.ProcessEnv;
     readonly uid?: number;
@@ -60,22 +65,23 @@ export async function startChild(
   });
   const pid = child.pid;
   if (pid === undefined) throw new Error(`Could not start ${command}: it has no process id.`);
+  void ended.then(guardProcess(pid, options.stopSignal));
 
   return {
     pid,
     isRunning: () => end === undefined,
     end: () => end,
     log: () => readFileSync(options.logFile, 'utf8').slice(-4000),
-    stop: async (signal, patienceSeconds = 20) => {
+    stop: async () => {
       if (end !== undefined) return;
-      child.kill(signal);
+      child.kill(options.stopSignal);
       const giveUp = new AbortController();
-      const timeIsUp = pause(patienceSeconds * 1000, true, { signal: giveUp.signal }).catch(
+      const timeIsUp = pause(patienceMilliseconds, true, { signal: giveUp.signal }).catch(
         () => false,
       );
-      const late = await Promise.race([ended.then(() => false), timeIsUp]);
+      const isLate = await Promise.race([ended.then(() => false), timeIsUp]);
       giveUp.abort();
-      if (late) child.kill('SIGKILL');
+      if (isLate) child.kill('SIGKILL');
       await ended;
     },
   };

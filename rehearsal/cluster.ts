@@ -190,8 +190,7 @@ async function startIn(
       return (await done).stdout.replace(/\n$/, '');
     },
     stop: async () => {
-      // SIGINT is PostgreSQL's fast shutdown: sessions are ended, nothing is lost.
-      await child.stop('SIGINT');
+      await child.stop();
       await removeFolder();
     },
   };
@@ -203,13 +202,15 @@ async function startIn(
       await appendFile(join(dataFolder, 'postgresql.conf'), `port = ${candidate}\n`);
       const started = await startChild(join(binFolder, 'postgres'), ['-D', dataFolder], {
         logFile,
+        // PostgreSQL's fast shutdown: sessions are ended, nothing is lost.
+        stopSignal: 'SIGINT',
         cwd: folder,
         environment,
         ...identityOf(user),
       });
       const problem = await waitUntilReady(started, candidate);
       if (problem === undefined) return { child: started, port: candidate };
-      await started.stop('SIGQUIT');
+      await started.stop();
       const portWasTaken = started.log().includes('Address already in use');
       if (!portWasTaken || attempt === attempts) {
         throw new Error(`PostgreSQL did not start: ${problem}. Its log:\n${started.log()}`);

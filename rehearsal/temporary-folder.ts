@@ -1,8 +1,9 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { guardFolder } from './guardian.ts';
 
-/** A folder of our own, gone with everything in it after `remove`. */
+/** A folder of our own, gone with everything in it after `remove`, or when our process ends. */
 export type TemporaryFolder = {
   readonly path: string;
   /** Removes the folder and everything in it. A second call does nothing. */
@@ -18,10 +19,14 @@ export async function makeTemporaryFolder(
   parentFolder: string = tmpdir(),
 ): Promise<TemporaryFolder> {
   const path = await mkdtemp(join(parentFolder, `${prefix}-`));
+  const withdraw = guardFolder(path);
   await chmod(path, 0o755);
   return {
     path,
-    // A server that has just ended may still be unlinking files of its own: hence the retries.
-    remove: () => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }),
+    remove: async () => {
+      // A server that has just ended may still be unlinking files of its own: hence the retries.
+      await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+      withdraw();
+    },
   };
 }
