@@ -23,8 +23,14 @@ const nextSteps: Readonly<Record<string, string>> = {
 
 /** The `errno` name of a thrown system error (`ENOENT`, …); `undefined` when it is something else. */
 export function errnoOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  // By its shape and not by instanceof: an error may come from another realm (a vm context).
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
+}
+
+function messageOf(error: unknown): string {
+  const { message } = Object(error) as { message?: unknown };
+  return typeof message === 'string' ? message : String(error);
 }
 
 /**
@@ -36,10 +42,9 @@ export function hostFailure(error: unknown, doing: string, state: string): Failu
   if (error instanceof FailureError) return error;
   const errno = errnoOf(error);
   const code = (errno === undefined ? undefined : codes[errno]) ?? 'host-error';
-  const reason = error instanceof Error ? error.message : String(error);
   const failure: Failure = {
     code,
-    message: `Could not ${doing}: ${reason}.`,
+    message: `Could not ${doing}: ${messageOf(error)}.`,
     state,
     next: nextSteps[code] ?? 'Look at the host, then run the step again.',
   };

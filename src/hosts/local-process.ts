@@ -1,4 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { FailureError } from '../ports/failure.ts';
 import type { Command, CommandResult, Session } from '../ports/host.ts';
 import { childEnvironment } from './child-environment.ts';
@@ -61,6 +63,7 @@ export class LocalProcess implements Session {
   readonly #command: Command;
   readonly #child: ChildProcess;
   readonly #interactive: boolean;
+  readonly #path: string;
   readonly #stdout = new CapturedOutput();
   readonly #stderr = new CapturedOutput();
   readonly #lines: string[] = [];
@@ -81,6 +84,7 @@ export class LocalProcess implements Session {
     const started = performance.now();
     const wantsInput = interactive || command.stdin !== undefined;
     const env = childEnvironment(options.environment, command.env);
+    this.#path = env.PATH ?? '';
     this.#child = spawn(program, args, {
       env,
       detached: true,
@@ -166,7 +170,12 @@ export class LocalProcess implements Session {
         clearTimeout(straggler);
         resolve({ exitCode });
       });
-      this.#giveUp = () => resolve({ exitCode: null });
+      this.#giveUp = () => {
+        child.stdout?.destroy();
+        child.stderr?.destroy();
+        child.unref();
+        resolve({ exitCode: null });
+      };
       // `close` waits for the pipes, which a daemon that the command started may hold open for ever.
       child.once('exit', () => {
         straggler = setInterval(() => {
@@ -185,7 +194,7 @@ export class LocalProcess implements Session {
     if (errno !== 'ENOENT' && errno !== 'EACCES') {
       throw hostFailure(error, `start \`${this.#program}\``, 'Nothing was started.');
     }
-    const missing = errno === 'ENOENT';
+    const missing = errno === 'ENOENT' || !this.#isSomewhere();
     return {
       exitCode: missing ? 127 : 126,
       stdout: '',
@@ -193,6 +202,12 @@ export class LocalProcess implements Session {
       timedOut: false,
       seconds: (performance.now() - started) / 1000,
     };
+  }
+
+  /** A folder of PATH that we may not enter makes the system say EACCES for a program that is nowhere. */
+  #isSomewhere(): boolean {
+    if (this.#program.includes('/')) return true;
+    return this.#path.split(':').some((folder) => existsSync(join(folder, this.#program)));
   }
 
   /** Runs code that may throw inside an event; the command is then ended and `result` rejects. */

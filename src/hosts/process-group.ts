@@ -38,8 +38,8 @@ async function hasLiveMember(groupId: number): Promise<boolean> {
 }
 
 async function gone(groupId: number, withinSeconds: number): Promise<boolean> {
-  const polls = Math.ceil((withinSeconds * 1000) / pollMilliseconds);
-  for (let poll = 0; poll < polls; poll += 1) {
+  const deadline = performance.now() + withinSeconds * 1000;
+  while (performance.now() < deadline) {
     if (!(await hasLiveMember(groupId))) return true;
     await new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
   }
