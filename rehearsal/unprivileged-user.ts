@@ -4,6 +4,8 @@ import { chown } from 'node:fs/promises';
 /** The user as whom the rehearsal's servers run. */
 export type UnprivilegedUser = {
   readonly name: string;
+  /** The name of its main group. */
+  readonly group: string;
   readonly uid: number;
   readonly gid: number;
 };
@@ -16,17 +18,26 @@ const accepted = ['nobody', 'www-data', 'postgres'];
  */
 export function unprivilegedUser(): UnprivilegedUser | undefined {
   if (process.getuid?.() !== 0) return undefined;
-  const entries = readFileSync('/etc/passwd', 'utf8')
-    .split('\n')
-    .map((line) => line.split(':'));
+  const users = entriesOf('/etc/passwd');
+  const groups = entriesOf('/etc/group');
   for (const name of accepted) {
-    const entry = entries.find(([user]) => user === name);
-    if (entry) return { name, uid: Number(entry[2]), gid: Number(entry[3]) };
+    const [, , uid, gid] = users.find(([user]) => user === name) ?? [];
+    const [group] = groups.find(([, , id]) => id === gid) ?? [];
+    if (gid !== undefined && group !== undefined) {
+      return { name, group, uid: Number(uid), gid: Number(gid) };
+    }
   }
   throw new Error(
     `We are root and need an unprivileged user for the servers, but /etc/passwd has none of: ` +
       `${accepted.join(', ')}. Nothing was started. Create one of them, or run as an ordinary user.`,
   );
+}
+
+/** Fields of passwd(5) or group(5). */
+function entriesOf(file: string): string[][] {
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'));
 }
 
 /** The identity options of `child_process.spawn` for that user. */
