@@ -1,7 +1,7 @@
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 
 /** What {@link parseBytes} accepts. */
-export const bytesPattern = /^(\d+(?:\.\d+)?) ?(B|KiB|MiB|GiB|TiB)$/;
+export const bytesPattern = /^(\d{1,12}(?:\.\d{1,9})?) ?(B|KiB|MiB|GiB|TiB)$/;
 
 /**
  * Bytes of a size in words: `512 MiB`, `2GiB`.
@@ -18,7 +18,8 @@ export function parseBytes(text: string): number | undefined {
 export function formatBytes(bytes: number): string {
   let value = bytes;
   let unit = 0;
-  while (Math.abs(value) >= 1024 && unit < units.length - 1) {
+  // From 1023.5 on it would be rounded to 1024 of the smaller unit.
+  while (Math.abs(value) >= 1023.5 && unit < units.length - 1) {
     value /= 1024;
     unit += 1;
   }

@@ -1,11 +1,12 @@
 const units = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 } as const;
-const pattern = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;
+/** Zero is no duration: to several programs it means "for ever". */
+const pattern = /^(?=.*[1-9])(?:\d{1,9}(?:\.\d{1,9})?(?:ms|s|m|h|d))+$/;
 
 /** What {@link parseDuration} accepts, for messages and the JSON Schema. */
 export const durationPattern = pattern;
 
 /**
- * Seconds of a duration in words: `90m`, `1h30m`, `250ms`.
+ * Seconds of a duration in words: `90m`, `1h30m`, `250ms`; never zero.
  * @returns `undefined` when the text is no duration
  */
 export function parseDuration(text: string): number | undefined {

@@ -1,7 +1,10 @@
-/** The candidate nearest to a mistyped word, when it is near enough to be meant. */
+/**
+ * The candidate nearest to a mistyped word, when it is near enough to be meant: at most a third of the word
+ * differs (two letters of a short one), and something of the word remains.
+ */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
+  let bestDistance = Math.min(Math.max(2, Math.floor(word.length / 3)) + 1, word.length);
   for (const candidate of candidates) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {

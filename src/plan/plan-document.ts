@@ -1,13 +1,11 @@
-import { isCollection, isMap, isPair, LineCounter, parseDocument, type Document } from 'yaml';
 import type * as z from 'zod';
+import { knownKeysAt } from './known-keys.ts';
 import { nearest } from './nearest.ts';
 import { planSchema } from './plan.ts';
+import { secretReferenceMessage } from './setting-types.ts';
+import { readYaml, type Position, type PositionOf } from './yaml-document.ts';
 
-/** Where in the plan file something stands; both from 1. */
-export interface Position {
-  readonly line: number;
-  readonly column: number;
-}
+type Json = z.core.util.JSONType;
 
 /** One thing that is wrong with the settings. */
 export interface SettingProblem {
@@ -19,69 +17,60 @@ export interface SettingProblem {
 
 /** A plan file as it was read: settings in the file's own form. */
 export interface PlanDocument {
-  readonly settings: Record<string, z.core.util.JSONType>;
+  readonly settings: Record<string, Json>;
   /** Where a setting stands; the nearest parent for one that is missing. */
-  positionOf(path: readonly PropertyKey[], key?: string): Position | undefined;
+  readonly positionOf: PositionOf;
 }
 
 export type PlanReading =
   | { readonly kind: 'read'; readonly document: PlanDocument }
   | { readonly kind: 'not-yaml'; readonly problems: readonly SettingProblem[] };
 
-/** Reads YAML 1.2 with positions; duplicate keys and syntax errors are problems, all at once. */
+/** Reads a plan file with positions; whatever makes it no mapping of settings is a problem. */
 export function readPlanDocument(text: string): PlanReading {
-  const counter = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter: counter,
-    prettyErrors: false,
-    uniqueKeys: true,
-  });
-  const problems = document.errors.map((error): SettingProblem => {
-    const { line, col } = counter.linePos(error.pos[0]);
-    return { path: '', message: firstLine(error.message), position: { line, column: col } };
-  });
-  if (problems.length > 0) return { kind: 'not-yaml', problems };
-  const root: unknown = document.contents === null ? {} : safeToJs(document);
-  if (root === null || typeof root !== 'object' || Array.isArray(root)) {
+  const reading = readYaml(text);
+  if (reading.kind === 'problems') {
     return {
       kind: 'not-yaml',
-      problems: [
-        {
-          path: '',
-          message: 'the plan is a mapping of sections',
-          position: { line: 1, column: 1 },
-        },
-      ],
+      problems: reading.problems.map((problem) => ({ path: '', ...problem })),
     };
   }
-  return {
-    kind: 'read',
-    document: {
-      settings: root as Record<string, z.core.util.JSONType>,
-      positionOf: (path, key) => positionOf(document, counter, path, key),
-    },
-  };
+  const settings = reading.value ?? {};
+  if (typeof settings !== 'object' || Array.isArray(settings)) {
+    const position = { line: 1, column: 1 };
+    const message = 'the plan is a mapping of sections';
+    return { kind: 'not-yaml', problems: [{ path: '', message, position }] };
+  }
+  return { kind: 'read', document: { settings, positionOf: reading.positionOf } };
 }
 
-/** All problems of settings against the plan's schema, with suggestions for unknown keys. */
+/** Where problems are looked up: by default the whole plan's schema, and no positions. */
+export interface ProblemContext {
+  readonly schema?: z.core.$ZodType;
+  readonly document?: PlanDocument | undefined;
+}
+
+/** All problems of settings against their schema, with suggestions for unknown keys. */
 export function problemsOf(
   error: z.ZodError,
   settings: unknown,
-  document?: PlanDocument,
+  { schema = planSchema, document }: ProblemContext = {},
 ): readonly SettingProblem[] {
   return error.issues
     .flatMap((issue): SettingProblem[] => {
       if (issue.code === 'unrecognized_keys') {
+        const known = knownKeysAt(schema, settings, issue.path);
         return issue.keys.map((key) => ({
           path: [...issue.path, key].join('.'),
-          message: unknownKey(key, issue.path),
+          message: unknownKey(key, known),
           position: document?.positionOf(issue.path, key),
         }));
       }
+      const accepts = accepted(issue);
       return [
         {
           path: issue.path.join('.'),
-          message: `${show(valueAt(settings, issue.path))}: ${accepted(issue)}`,
+          message: `${show(valueAt(settings, issue.path), accepts)}: ${accepts}`,
           position: document?.positionOf(issue.path),
         },
       ];
@@ -93,7 +82,7 @@ export function problemsOf(
     );
 }
 
-/** Problems for people, one a line: `12:5 enable-maintenance.retry-after "soon": is a duration …`. */
+/** Problems for people, one a line: `plan.yml:12:5 enable-maintenance.retry-after: "soon": is a duration …`. */
 export function formatProblems(source: string, problems: readonly SettingProblem[]): string {
   return problems
     .map(({ path, message, position }) => {
@@ -104,8 +93,7 @@ export function formatProblems(source: string, problems: readonly SettingProblem
     .join('\n');
 }
 
-function unknownKey(key: string, path: readonly PropertyKey[]): string {
-  const known = keysAt(path);
+function unknownKey(key: string, known: readonly string[]): string {
   const suggestion = nearest(key, known);
   const list = known.length === 0 ? '' : `; known here: ${known.join(', ')}`;
   return suggestion === undefined
@@ -113,107 +101,62 @@ function unknownKey(key: string, path: readonly PropertyKey[]): string {
     : `unknown key "${key}"; did you mean "${suggestion}"?`;
 }
 
-interface Definition {
-  readonly type: string;
-  readonly in?: z.core.$ZodType;
-  readonly innerType?: z.core.$ZodType;
-  readonly element?: z.core.$ZodType;
-  readonly shape?: Readonly<Record<string, z.core.$ZodType>>;
-  readonly options?: readonly z.core.$ZodType[];
-}
+const typeWords: Readonly<Record<string, string>> = {
+  array: 'is a list',
+  boolean: 'is true or false',
+  int: 'is a whole number',
+  number: 'is a number',
+  object: 'is a mapping of settings',
+  record: 'is a mapping',
+  string: 'is text',
+};
 
-/** Keys that the schema knows at a path; of a union, those of all its members. */
-function keysAt(path: readonly PropertyKey[]): readonly string[] {
-  const walk = (
-    type: z.core.$ZodType | undefined,
-    rest: readonly PropertyKey[],
-  ): readonly string[] => {
-    if (type === undefined) return [];
-    const definition = type._zod.def as unknown as Definition;
-    const inner = definition.in ?? definition.innerType;
-    if (inner !== undefined) return walk(inner, rest);
-    if (definition.options !== undefined) {
-      return [...new Set(definition.options.flatMap((option) => walk(option, rest)))];
-    }
-    const [head, ...tail] = rest;
-    if (definition.element !== undefined) return walk(definition.element, tail);
-    if (definition.shape === undefined) return [];
-    return head === undefined
-      ? Object.keys(definition.shape)
-      : walk(definition.shape[String(head)], tail);
-  };
-  return walk(planSchema, path);
-}
-
+/** What is accepted instead, in words; a setting's own message where it has one. */
 function accepted(issue: z.core.$ZodIssue): string {
-  if (
-    issue.code === 'invalid_type' &&
-    issue.input === undefined &&
-    issue.message.startsWith('Invalid input')
-  ) {
-    return `is not a value of type ${issue.expected}`;
+  switch (issue.code) {
+    case 'invalid_type':
+      return isDefault(issue) ? (typeWords[issue.expected] ?? issue.message) : issue.message;
+    case 'invalid_value':
+      return isDefault(issue) ? `is one of ${issue.values.map(String).join(', ')}` : issue.message;
+    case 'invalid_union': {
+      if (!isDefault(issue)) return issue.message;
+      const members = issue.errors.flatMap((issues) => issues.slice(0, 1).map(accepted));
+      return [...new Set(members)].join(', or ');
+    }
+    case 'too_small':
+      if (!isDefault(issue)) return issue.message;
+      return ['string', 'array'].includes(issue.origin)
+        ? 'is not empty'
+        : `is at least ${issue.minimum}`;
+    case 'too_big':
+      return isDefault(issue) ? `is at most ${issue.maximum}` : issue.message;
+    default:
+      return issue.message;
   }
-  if (issue.code === 'invalid_value' && issue.message.startsWith('Invalid')) {
-    return `is one of ${issue.values.map(String).join(', ')}`;
-  }
-  return issue.message;
+}
+
+/** Whether the message is zod's own, which does not speak this suite's language. */
+function isDefault(issue: z.core.$ZodIssue): boolean {
+  return /^(?:Invalid|Too small|Too big)\b/.test(issue.message);
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   let current = value;
   for (const key of path) {
-    if (current === null || typeof current !== 'object') return undefined;
+    if (current === null || typeof current !== 'object' || !Object.hasOwn(current, key)) {
+      return undefined;
+    }
     current = (current as Record<PropertyKey, unknown>)[key];
   }
   return current;
 }
 
-function show(value: unknown): string {
+function show(value: unknown, accepts: string): string {
   if (value === undefined) return 'missing';
-  // A value in the place of a reference may be the secret itself.
   const text = JSON.stringify(value);
-  if (/:\/\/[^/\s]*@/.test(text)) return 'the value (not shown: it may hold a secret)';
+  // A value in the place of a reference may be the secret itself, and so may a URL with a password.
+  if (accepts === secretReferenceMessage || /:\/\/\S*@/.test(text)) {
+    return 'the value (not shown: it may hold a secret)';
+  }
   return text.length > 80 ? `${text.slice(0, 77)}…` : text;
-}
-
-function firstLine(text: string): string {
-  return text.split('\n')[0] ?? text;
-}
-
-function safeToJs(document: Document): unknown {
-  // Aliases are kept few, so that a small file cannot grow into a huge one.
-  return document.toJS({ maxAliasCount: 20 }) as unknown;
-}
-
-function positionOf(
-  document: Document,
-  counter: LineCounter,
-  path: readonly PropertyKey[],
-  key?: string,
-): Position | undefined {
-  if (key !== undefined) {
-    const parent = path.length === 0 ? document.contents : document.getIn(path, true);
-    if (isMap(parent)) {
-      const pair = parent.items.find((item) => isPair(item) && String(item.key) === key);
-      const range = (pair?.key as { range?: readonly number[] } | null | undefined)?.range;
-      if (range?.[0] !== undefined) return at(counter, range[0]);
-    }
-  }
-  for (let length = path.length; length >= 0; length -= 1) {
-    const node: unknown =
-      length === 0 ? document.contents : document.getIn(path.slice(0, length), true);
-    const range = (node as { range?: readonly number[] | null } | null | undefined)?.range;
-    if (
-      range?.[0] !== undefined &&
-      (length === path.length || isCollection(node) || length === 0)
-    ) {
-      return at(counter, range[0]);
-    }
-  }
-  return undefined;
-}
-
-function at(counter: LineCounter, offset: number): Position {
-  const { line, col } = counter.linePos(offset);
-  return { line, column: col };
 }

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import type * as z from 'zod';
 import { group } from './setting-types.ts';
 import { backupDbGroup } from './settings/backup-db.ts';
 import { disableMaintenanceGroup } from './settings/disable-maintenance.ts';

@@ -1,5 +1,4 @@
-import { parse as parseYaml } from 'yaml';
-import * as z from 'zod';
+import type * as z from 'zod';
 import { fail } from '../ports/failure.ts';
 import type { ActionId } from './action-ids.ts';
 import { actionDefinitions, inputsOf, type ActionInput } from './actions.ts';
@@ -8,10 +7,10 @@ import {
   problemsOf,
   readPlanDocument,
   type PlanDocument,
-  type SettingProblem,
 } from './plan-document.ts';
 import { planSchema, type Plan } from './plan.ts';
 import { metaOf } from './setting-types.ts';
+import { readYaml } from './yaml-document.ts';
 
 type Json = z.core.util.JSONType;
 /** Settings in the plan file's own form: what is merged, recorded, and parsed again by a later run. */
@@ -24,6 +23,8 @@ export interface SettingSources {
   readonly plan?: { readonly path: string; readonly text: string } | undefined;
   /** What earlier actions of the same window recorded. */
   readonly recorded?: RawSettings | undefined;
+  /** Settings that the action requires may be missing: they may still come from a record. */
+  readonly lenient?: boolean;
 }
 
 export interface ResolvedSettings {
@@ -41,33 +42,36 @@ export function resolveSettings(id: ActionId, sources: SettingSources): Resolved
   const problems: string[] = [];
   let document: PlanDocument | undefined;
   if (sources.plan !== undefined) {
-    const reading = readPlanDocument(sources.plan.text);
-    if (reading.kind === 'not-yaml')
-      return refuse([formatProblems(sources.plan.path, reading.problems)]);
-    document = reading.document;
-    // The plan is checked on its own first, so that positions and values are those of the file.
-    const alone = planSchema.safeParse(document.settings);
-    if (!alone.success) {
-      problems.push(
-        formatProblems(sources.plan.path, problemsOf(alone.error, document.settings, document)),
-      );
+    const { path, text } = sources.plan;
+    const reading = readPlanDocument(text);
+    if (reading.kind === 'not-yaml') {
+      problems.push(formatProblems(path, reading.problems));
+    } else {
+      document = reading.document;
+      // The plan is checked on its own first, so that positions and values are those of the file.
+      const alone = planSchema.safeParse(document.settings);
+      if (!alone.success) {
+        problems.push(
+          formatProblems(path, problemsOf(alone.error, document.settings, { document })),
+        );
+      }
     }
   }
   const inputs = readInputs(id, sources.inputs);
   problems.push(...inputs.problems);
-  if (problems.length > 0) return refuse(problems);
   const raw = merge(merge(sources.recorded ?? {}, document?.settings ?? {}), inputs.settings);
+  // What a plan that cannot be read would give is not known to be missing.
+  if (sources.plan === undefined || document !== undefined) {
+    problems.push(
+      ...actionDefinitions[id].requires
+        .filter((path) => isMissing(raw, path.split('.')) && !inputs.refused.has(path))
+        .map((path) => missingMessage(id, path)),
+    );
+  }
+  if (problems.length > 0) return refuse(problems);
   const parsed = planSchema.safeParse(raw);
   if (!parsed.success) {
-    return refuse([formatProblems('settings', problemsOf(parsed.error, raw, document))]);
-  }
-  const missing = actionDefinitions[id].requires.filter((path) => isMissing(raw, path.split('.')));
-  if (missing.length > 0) {
-    return refuse(
-      missing.map(
-        (path) => `${path}: missing; give it in the plan or as input \`${inputName(id, path)}\``,
-      ),
-    );
+    return refuse([formatProblems('settings', problemsOf(parsed.error, raw))]);
   }
   return { plan: parsed.data, raw, invocation: inputs.invocation };
 }
@@ -85,12 +89,15 @@ interface InputReading {
   readonly settings: RawSettings;
   readonly invocation: Record<string, unknown>;
   readonly problems: readonly string[];
+  /** Plan paths that an input was meant for that is not valid. */
+  readonly refused: ReadonlySet<string>;
 }
 
 function readInputs(id: ActionId, given: Readonly<Record<string, string>>): InputReading {
   const settings: RawSettings = {};
   const invocation: Record<string, unknown> = {};
   const problems: string[] = [];
+  const refused = new Set<string>();
   for (const input of inputsOf(id)) {
     const text = given[input.name];
     if (text === undefined || text.trim() === '') {
@@ -101,13 +108,14 @@ function readInputs(id: ActionId, given: Readonly<Record<string, string>>): Inpu
     const reading = readInput(input, text);
     if (reading.kind === 'problem') {
       problems.push(`input ${input.name}: ${reading.message}`);
+      if (input.target.kind === 'plan') refused.add(input.target.path.join('.'));
     } else if (input.target.kind === 'invocation') {
       invocation[input.target.key] = reading.parsed;
     } else {
       setAt(settings, input.target.path, reading.raw);
     }
   }
-  return { settings, invocation, problems };
+  return { settings, invocation, problems, refused };
 }
 
 type InputValue =
@@ -135,22 +143,25 @@ function readInput(input: ActionInput, text: string): InputValue {
         .map((entry) => entry.trim())
         .filter((entry) => entry !== '');
       break;
-    case 'document':
-      try {
-        raw = parseYaml(text) as Json;
-      } catch (error) {
+    case 'document': {
+      const reading = readYaml(text);
+      if (reading.kind === 'problems') {
         return {
           kind: 'problem',
-          message: `is YAML: ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : ''}`,
+          message: formatProblems(
+            'YAML',
+            reading.problems.map((problem) => ({ path: '', ...problem })),
+          ),
         };
       }
+      raw = reading.value;
       break;
+    }
   }
   const parsed = input.type.safeParse(raw);
   if (parsed.success) return { kind: 'value', raw, parsed: parsed.data };
-  const messages = problemsOf(parsed.error, raw).map(
-    (problem: SettingProblem) =>
-      `${problem.path === '' ? '' : `${problem.path}: `}${problem.message}`,
+  const messages = problemsOf(parsed.error, raw, { schema: input.type }).map(
+    ({ path, message }) => `${path === '' ? '' : `${path}: `}${message}`,
   );
   return { kind: 'problem', message: messages.join('; ') };
 }
@@ -161,19 +172,24 @@ function setAt(target: RawSettings, path: readonly string[], value: Json): void 
     target[head] = value;
     return;
   }
-  const child = isObject(target[head]) ? target[head] : {};
+  const below = entry(target, head);
+  const child = isObject(below) ? below : {};
   target[head] = child;
   setAt(child, tail, value);
 }
 
-/** Objects are merged key by key; everything else is replaced. */
+/** Objects are merged key by key; everything else is replaced. A key such as `__proto__` stays a key. */
 function merge(base: RawSettings, over: RawSettings): RawSettings {
-  const merged: RawSettings = { ...base };
+  const merged = new Map(Object.entries(base));
   for (const [key, value] of Object.entries(over)) {
-    const below = merged[key];
-    merged[key] = isObject(below) && isObject(value) ? merge(below, value) : value;
+    const below = merged.get(key);
+    merged.set(key, isObject(below) && isObject(value) ? merge(below, value) : value);
   }
-  return merged;
+  return Object.fromEntries(merged);
+}
+
+function entry(settings: RawSettings, key: string): Json | undefined {
+  return Object.hasOwn(settings, key) ? settings[key] : undefined;
 }
 
 function isObject(value: Json | undefined): value is RawSettings {
@@ -182,13 +198,14 @@ function isObject(value: Json | undefined): value is RawSettings {
 
 function isMissing(raw: RawSettings, path: readonly string[]): boolean {
   let value: Json | undefined = raw;
-  for (const key of path) value = isObject(value) ? value[key] : undefined;
+  for (const key of path) value = isObject(value) ? entry(value, key) : undefined;
   return value === undefined || value === '' || (Array.isArray(value) && value.length === 0);
 }
 
-function inputName(id: ActionId, path: string): string {
+function missingMessage(id: ActionId, path: string): string {
   const input = inputsOf(id).find(
     ({ target }) => target.kind === 'plan' && target.path.join('.') === path,
   );
-  return input?.name ?? path;
+  const place = input === undefined ? 'in the plan' : `in the plan or as input \`${input.name}\``;
+  return `${path}: missing; give it ${place}`;
 }

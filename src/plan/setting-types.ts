@@ -49,14 +49,23 @@ function camelKeys<T extends object>(value: T): CamelKeys<T> {
 
 /** An object of kebab-case settings that refuses unknown keys and reads as camelCase in TypeScript. */
 export function group<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
-  return z.strictObject(shape).transform((value) => camelKeys(value));
+  return z
+    .strictObject(shape, {
+      error: ({ code }) => (code === 'invalid_type' ? 'is a mapping of settings' : undefined),
+    })
+    .transform((value) => camelKeys(value));
 }
 
-/** Seconds, written with a unit: `90m`. */
+const shortestDuration = 0.001;
+const longestDuration = 31 * 86_400;
+
+/** Seconds, written with a unit: `90m`; from a millisecond to a month. */
 export function duration() {
   return z
     .string('is a duration such as 90m, 30s or 1h30m')
-    .regex(durationPattern, 'is a duration such as 90m, 30s or 1h30m')
+    .regex(durationPattern, { error: 'is a duration such as 90m, 30s or 1h30m', abort: true })
+    .refine((text) => (parseDuration(text) ?? 0) >= shortestDuration, 'is at least 1ms')
+    .refine((text) => (parseDuration(text) ?? 0) <= longestDuration, 'is at most 31d')
     .transform((text) => parseDuration(text) ?? 0);
 }
 
@@ -68,27 +77,24 @@ export function bytes() {
     .transform((text) => parseBytes(text) ?? 0);
 }
 
+/** What {@link secretReference} accepts. A value refused with this message may be the secret itself. */
+export const secretReferenceMessage =
+  'names an environment variable, such as $DATABASE_URL; secrets themselves never stand in a plan or an input';
+
 /** The name of an environment variable that holds a secret, written `$NAME`; secrets themselves are refused. */
 export function secretReference() {
-  return z
-    .string('is a reference to an environment variable, such as $DATABASE_URL')
-    .regex(
-      /^\$[A-Z_][A-Z0-9_]*$/,
-      'names an environment variable, such as $DATABASE_URL; secrets themselves never stand in a plan or an input',
-    );
+  return z.string(secretReferenceMessage).regex(/^\$[A-Z_][A-Z0-9_]*$/, secretReferenceMessage);
 }
 
 /** `http://` or `https://`, without user and password. */
 export function httpUrl() {
   return z
-    .string('is an http or https URL')
-    .refine(isHttpUrl, 'is an http or https URL without user and password');
-}
-
-function isHttpUrl(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const url = new URL(text);
-  return ['http:', 'https:'].includes(url.protocol) && url.username === '' && url.password === '';
+    .string('is an http or https URL without user and password')
+    .regex(/^https?:\/\/[^\s/?#@\\]+(?:[/?#]\S*)?$/, {
+      error: 'is an http or https URL without user and password',
+      abort: true,
+    })
+    .refine((text) => URL.canParse(text), 'is an http or https URL');
 }
 
 /** An absolute path without `..` and control characters. */
@@ -98,6 +104,16 @@ export function absolutePath() {
     .regex(
       /^\/(?!.*(?:^|\/)\.\.(?:\/|$))[^\u0000-\u001f\u007f]*$/,
       'is an absolute path without ".." and control characters',
+    );
+}
+
+/** A path on the host: absolute, or from the root of the checked-out repository. */
+export function hostPath() {
+  return z
+    .string('is a path')
+    .regex(
+      /^(?!.*(?:^|\/)\.\.(?:\/|$))[^\u0000-\u001f\u007f]+$/,
+      'is an absolute path, or one from the root of the repository, without ".." and control characters',
     );
 }
 

@@ -50,12 +50,29 @@ export function positionIn(times: WindowTimes, now: Date): WindowPosition {
   const next = starts.find((start) => start.getTime() > now.getTime());
   if (previous !== undefined) {
     const lateSeconds = (now.getTime() - previous.getTime()) / 1000;
-    if (lateSeconds <= times.startTolerance) {
+    // A tolerance longer than the window does not make the window longer.
+    if (lateSeconds <= times.startTolerance && lateSeconds < times.duration) {
       return { kind: 'inside', start: previous, end: after(previous, times.duration), lateSeconds };
     }
   }
   return { kind: 'outside', next, previous };
 }
+
+/** Whether a text is a `start`: `HH:MM`, or `YYYY-MM-DDTHH:MM` with a date that exists. */
+export function isWindowStart(text: string): boolean {
+  if (!windowStartPattern.test(text)) return false;
+  if (!text.includes('T')) return true;
+  try {
+    Temporal.PlainDateTime.from(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The form of a `start`; not every date of this form exists. */
+export const windowStartPattern =
+  /^(?:\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T)?(?:[01]\d|2[0-3]):[0-5]\d$/;
 
 /** The first start after a moment; `undefined` when there is none (a single window in the past, or any time). */
 export function nextStart(times: WindowTimes, now: Date): Date | undefined {

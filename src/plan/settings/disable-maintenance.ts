@@ -14,3 +14,11 @@ export const disableMaintenanceShape = {
 };
 
 export const disableMaintenanceGroup = group(disableMaintenanceShape);
+
+export const disableMaintenanceInvocation = {
+  'reopen-held': setting(z.boolean('is true or false').prefault(false), {
+    form: 'flag',
+    description:
+      'An operator has repaired a held system by hand and takes the responsibility for reopening it.',
+  }),
+};

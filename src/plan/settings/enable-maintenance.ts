@@ -1,5 +1,13 @@
 import * as z from 'zod';
-import { absolutePath, duration, group, line, secretReference, setting } from '../setting-types.ts';
+import {
+  absolutePath,
+  hostPath,
+  duration,
+  group,
+  line,
+  secretReference,
+  setting,
+} from '../setting-types.ts';
 
 const headerName = z
   .string('is a header name')
@@ -13,12 +21,10 @@ const exemptPath = z
     /^\/[A-Za-z0-9._~!&'()+,;=:@/-]*\*?$/,
     'is a path such as /healthz, or a prefix such as /status/*',
   );
-const addressRange = z
-  .string('is an address or a range such as 192.0.2.0/24')
-  .regex(
-    /^[0-9A-Fa-f.:]+(?:\/\d{1,3})?$/,
-    'is an IPv4 or IPv6 address or range such as 192.0.2.0/24',
-  );
+const addressRange = z.union(
+  [z.ipv4(), z.cidrv4(), z.ipv6(), z.cidrv6()],
+  'is an IPv4 or IPv6 address or range such as 192.0.2.0/24',
+);
 
 export const enableMaintenanceShape = {
   mode: setting(z.enum(['nginx'], 'is nginx').prefault('nginx'), {
@@ -69,7 +75,7 @@ export const enableMaintenanceShape = {
     form: 'text',
     description: 'Cookie that leads past the closed door when it holds the token.',
   }),
-  page: setting(absolutePath().optional(), {
+  page: setting(hostPath().optional(), {
     form: 'text',
     description:
       'Your own HTML page on the host, with everything inline; by default the built-in one.',

@@ -3,7 +3,7 @@ import { group, line, setting } from '../setting-types.ts';
 
 const lineNumber = z
   .string('is a line of the checklist such as 1.3')
-  .regex(/^(?:1[0-5]|[1-9])\.[1-9]$/, 'is a line of the checklist such as 1.3');
+  .regex(/^(?:(?:1[0-5]|[1-9])\.[1-6]|4\.7)$/, 'is a line of the checklist such as 1.3');
 
 export const reportShape = {
   'next-window': setting(line().optional(), {

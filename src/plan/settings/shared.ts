@@ -9,7 +9,7 @@ import {
   secretReference,
   setting,
 } from '../setting-types.ts';
-import { weekdays } from '../window-time.ts';
+import { isWindowStart, weekdays, windowStartPattern } from '../window-time.ts';
 
 /** Settings that several actions share; groups become inputs with the group's name in front. */
 export const rootShape = {
@@ -40,10 +40,11 @@ export const windowShape = {
   start: setting(
     z
       .string('is a time of day such as "02:00", or a date and time such as "2026-11-29T02:00"')
-      .regex(
-        /^(?:\d{4}-\d{2}-\d{2}T)?(?:[01]\d|2[0-3]):[0-5]\d$/,
-        'is a time of day such as "02:00", or a date and time such as "2026-11-29T02:00"',
-      )
+      .regex(windowStartPattern, {
+        error: 'is a time of day such as "02:00", or a date and time such as "2026-11-29T02:00"',
+        abort: true,
+      })
+      .refine(isWindowStart, 'is a date that exists')
       .optional(),
     {
       form: 'text',
@@ -52,11 +53,17 @@ export const windowShape = {
       example: '02:00',
     },
   ),
-  days: setting(z.array(z.enum(weekdays)).prefault([...weekdays]), {
-    form: 'list',
-    description: 'Days of the week on which a window with a time of day may begin.',
-    example: 'sunday',
-  }),
+  days: setting(
+    z
+      .array(z.enum(weekdays), 'is a list of days such as [saturday, sunday]')
+      .min(1, 'names at least one day')
+      .prefault([...weekdays]),
+    {
+      form: 'list',
+      description: 'Days of the week on which a window with a time of day may begin.',
+      example: 'sunday',
+    },
+  ),
   'time-zone': setting(
     z
       .string('is an IANA time zone such as Europe/Berlin')
