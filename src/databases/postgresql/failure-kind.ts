@@ -46,6 +46,17 @@ const rules: readonly Rule[] = [
     next: 'The database has ALLOW_CONNECTIONS false: a window or an administrator closed it. Look with `maintenance-window status`.',
   },
   {
+    code: 'database-in-use',
+    state: /^55006$/,
+    clientSays: /is being accessed by other users/,
+    next: 'End the other sessions and prepared transactions on the database, then run the step again.',
+  },
+  {
+    code: 'database-exists',
+    state: /^42P04$/,
+    next: 'Find out what the database of that name holds, then run the step again.',
+  },
+  {
     code: 'database-permission-denied',
     state: /^42501$/,
     clientSays: /permission denied|must be (?:superuser|owner)/,

@@ -27,6 +27,8 @@ export interface PsqlSession {
   query(sql: string): Promise<string[]>;
   /** Ends the session without COMMIT; quiet when it has ended. */
   close(): Promise<void>;
+  /** Ends the session at once, in the middle of a statement too. */
+  abort(): Promise<void>;
 }
 
 /** psql on one server. SQL goes through standard input, secrets through the environment. */
@@ -65,7 +67,17 @@ export interface PsqlParts {
 
 /** Seconds that the client waits longer than the server's own statement_timeout, so that the server speaks first. */
 const graceSeconds = 10;
-const programArguments = ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-A', '-t', '-f', '-'] as const;
+const programArguments = [
+  '-X',
+  '-q',
+  '-w',
+  '-v',
+  'ON_ERROR_STOP=1',
+  '-A',
+  '-t',
+  '-f',
+  '-',
+] as const;
 
 function settingsOf(options: PsqlOptions): Record<string, string> {
   const timeout = options.timeoutSeconds;
@@ -235,6 +247,10 @@ async function openSession(
       if (closed) return;
       closed = true;
       await session.end();
+    },
+    async abort() {
+      closed = true;
+      await session.kill();
     },
   };
 }

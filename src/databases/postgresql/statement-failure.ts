@@ -37,6 +37,17 @@ const field =
   /^(?<name>DETAIL|HINT|CONTEXT|QUERY|LOCATION|SCHEMA NAME|TABLE NAME|COLUMN NAME|DATATYPE NAME|CONSTRAINT NAME|LINE (?<line>\d+)): ?\s*(?<text>.*)$/u;
 
 /**
+ * Of what pg_dump and pg_restore print, the lines that tell of the failure: not their progress, not the rows that they
+ * quote; of a failing command its first line.
+ */
+function clientLines(lines: readonly string[]): readonly string[] {
+  const telling = lines.filter((line) => /^pg_\w+: (?:error|hint): /.test(line));
+  if (telling.length === 0) return lines;
+  const command = lines.find((line) => /^(?:Command was|pg_\w+: detail: Command was): /.test(line));
+  return command === undefined ? telling : [...telling, command.slice(0, 200)];
+}
+
+/**
  * Reads the last error from a client's standard error, written with `VERBOSITY verbose`.
  * Row values are left out: what fails is reported to many readers, the server's log is not.
  */
@@ -50,7 +61,7 @@ export function readServerMessage(stderr: string): ServerMessage {
   const at = lines.findLastIndex(isError);
   const groups = at === -1 ? undefined : head.exec(lines[at] ?? '')?.groups;
   if (groups === undefined) {
-    const text = lines
+    const text = clientLines(lines)
       .filter((line) => line !== '')
       .slice(-6)
       .join(' ')

@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import type { DatabaseProperties } from '../../ports/database.ts';
+import { fail } from '../../ports/failure.ts';
+import { quoteLiteral } from './quoting.ts';
+import type { Server } from './server.ts';
+
+/** How pg_database tells the locale, which differs between versions (manual, 53.15 in 15). */
+export function localeColumns(serverMajor: number): { provider: string; locale: string } {
+  const provider = `CASE datlocprovider WHEN 'c' THEN 'libc' WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' END`;
+  if (serverMajor >= 17) return { provider, locale: 'datlocale' };
+  if (serverMajor >= 15) return { provider, locale: 'daticulocale' };
+  return { provider: `'libc'`, locale: 'NULL::text' };
+}
+
+const grant = z.object({
+  grantor: z.string(),
+  grantee: z.string().nullable(),
+  privilege: z.string(),
+  grantable: z.boolean(),
+});
+const setting = z.object({ role: z.string().nullable(), name: z.string(), value: z.string() });
+const propertiesRow: z.ZodType<DatabaseProperties> = z.object({
+  name: z.string(),
+  oid: z.int(),
+  owner: z.string(),
+  encoding: z.string(),
+  collate: z.string(),
+  ctype: z.string(),
+  localeProvider: z.string(),
+  icuLocale: z.string().nullable(),
+  tablespace: z.string(),
+  connectionLimit: z.int(),
+  allowsConnections: z.boolean(),
+  isTemplate: z.boolean(),
+  comment: z.string().nullable(),
+  grants: z.array(grant).nullable(),
+  settings: z.array(setting),
+});
+
+/** In a fixed order, so that two readings of the same state are equal. */
+function propertiesQuery(database: string, serverMajor: number): string {
+  const { provider, locale } = localeColumns(serverMajor);
+  return `SELECT d.datname AS name, d.oid::bigint AS oid, pg_get_userbyid(d.datdba) AS owner,
+    pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS "collate", d.datctype AS ctype,
+    ${provider} AS "localeProvider", ${locale} AS "icuLocale", t.spcname AS tablespace,
+    d.datconnlimit AS "connectionLimit", d.datallowconn AS "allowsConnections",
+    d.datistemplate AS "isTemplate", shobj_description(d.oid, 'pg_database') AS comment,
+    CASE WHEN d.datacl IS NOT NULL THEN coalesce((
+      SELECT json_agg(json_build_object('grantor', pg_get_userbyid(a.grantor),
+          'grantee', CASE WHEN a.grantee <> 0 THEN pg_get_userbyid(a.grantee) END,
+          'privilege', a.privilege_type, 'grantable', a.is_grantable)
+        ORDER BY pg_get_userbyid(a.grantor), a.grantee <> 0, pg_get_userbyid(a.grantee), a.privilege_type)
+      FROM aclexplode(d.datacl) AS a), '[]') END AS grants,
+    coalesce((
+      SELECT json_agg(json_build_object('role', CASE WHEN s.setrole <> 0 THEN pg_get_userbyid(s.setrole) END,
+          'name', split_part(c.entry, '=', 1), 'value', substr(c.entry, strpos(c.entry, '=') + 1))
+        ORDER BY s.setrole <> 0, pg_get_userbyid(s.setrole), split_part(c.entry, '=', 1))
+      FROM pg_db_role_setting AS s, unnest(s.setconfig) AS c(entry) WHERE s.setdatabase = d.oid), '[]') AS settings
+  FROM pg_database AS d JOIN pg_tablespace AS t ON t.oid = d.dattablespace
+  WHERE d.datname = ${quoteLiteral(database)}`;
+}
+
+/**
+ * All that a clone or a restore of a database would lose.
+ * @throws FailureError `database-missing`
+ */
+export async function readProperties(
+  server: Server,
+  database: string,
+): Promise<DatabaseProperties> {
+  const { major } = await server.version();
+  const [row] = await server.psql.rows(propertiesQuery(database, major), propertiesRow, {
+    database: server.psql.maintenanceDatabase,
+  });
+  if (row === undefined) {
+    fail({
+      code: 'database-missing',
+      message: `There is no database ${JSON.stringify(database)} on the server.`,
+      state: 'The catalogue was only read; nothing was changed.',
+      next: 'Check the name in the database URL; in mid-rollback, see `maintenance-window status`.',
+    });
+  }
+  return row;
+}

@@ -1,0 +1,131 @@
+import { z } from 'zod';
+import type { Clock } from '../../ports/clock.ts';
+import type { Command, Host } from '../../ports/host.ts';
+import { fail } from '../../ports/failure.ts';
+import {
+  choosePrograms,
+  findPrograms,
+  programPath,
+  type ClientPrograms,
+  type ProgramName,
+} from './client-programs.ts';
+import type { Connection } from './connection.ts';
+import { createPsql, type Psql } from './psql.ts';
+
+export interface ServerVersion {
+  /** As the server prints it, for instance `15.18`. */
+  readonly text: string;
+  /** For instance 150018. */
+  readonly number: number;
+  readonly major: number;
+}
+
+/** One PostgreSQL server, seen from the host that runs the clients. */
+export interface Server {
+  readonly host: Host;
+  readonly clock: Clock;
+  readonly connection: Connection;
+  readonly psql: Psql;
+  version(): Promise<ServerVersion>;
+  /** The clients that fit the server best, whether new enough or not. */
+  programs(): Promise<ClientPrograms>;
+  /** A client's command line against a database of the server; secrets are in its environment. */
+  client(
+    program: ProgramName,
+    args: readonly string[],
+    database: string,
+  ): Promise<Pick<Command, 'argv'> & { readonly env: Readonly<Record<string, string>> }>;
+}
+
+/** Variables by which the host's environment could send a client elsewhere or change what it does. */
+const unwanted = [
+  'PGSERVICE',
+  'PGSERVICEFILE',
+  'PGHOSTADDR',
+  'PGOPTIONS',
+  'PGTARGETSESSIONATTRS',
+  'PGLOADBALANCEHOSTS',
+];
+
+/** Remembers an answer, but not a failure. */
+function once<T>(ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | undefined;
+  return () => {
+    answer ??= ask().catch((error: unknown) => {
+      answer = undefined;
+      throw error;
+    });
+    return answer;
+  };
+}
+
+const versionRow = z.object({ text: z.string(), number: z.int() });
+
+export function createServer(options: {
+  readonly host: Host;
+  readonly clock: Clock;
+  readonly connection: Connection;
+  readonly clientDirectory: string | undefined;
+}): Server {
+  const { host, clock, connection, clientDirectory } = options;
+  const found = once(() => findPrograms(host, clientDirectory));
+
+  const command = (path: string, args: readonly string[], database: string) => {
+    const env = connection.environment(database);
+    const unset = unwanted.filter((name) => !(name in env)).flatMap((name) => ['-u', name]);
+    return { argv: ['env', ...unset, path, ...args] as const, env };
+  };
+
+  // Any psql can talk to any server of the supported versions; the newest knows most.
+  const newestPsql = async (): Promise<string> => {
+    const newest = choosePrograms(await found(), Number.MAX_SAFE_INTEGER);
+    return newest === undefined ? 'psql' : programPath(newest, 'psql');
+  };
+
+  const psql = createPsql({
+    host,
+    database: connection.database,
+    client: async (_program, args, database) => command(await newestPsql(), args, database),
+  });
+
+  const version = once(async () => {
+    const [row] = await psql.rows(
+      `SELECT current_setting('server_version') AS text, current_setting('server_version_num')::int AS number`,
+      versionRow,
+      { database: psql.maintenanceDatabase, timeoutSeconds: 30 },
+    );
+    const number = row?.number ?? 0;
+    if (number < 130000) {
+      fail({
+        code: 'database-version-unsupported',
+        message: `The server is PostgreSQL ${row?.text ?? 'of an unknown version'}; supported are 13 and newer.`,
+        state: 'Nothing was changed.',
+        next: 'Upgrade the server first.',
+      });
+    }
+    // `15.18 (Debian 15.18-0+deb12u1)`: the packager's part is noise here.
+    const text = row?.text.split(' ')[0] ?? '';
+    return { text, number, major: Math.floor(number / 10000) };
+  });
+
+  const programs = async (): Promise<ClientPrograms> => {
+    const chosen = choosePrograms(await found(), (await version()).major);
+    if (chosen === undefined) throw new Error('findPrograms returned an empty list');
+    return chosen;
+  };
+
+  return {
+    host,
+    clock,
+    connection,
+    psql,
+    version,
+    programs,
+    client: async (program, args, database) =>
+      command(
+        program === 'psql' ? await newestPsql() : programPath(await programs(), program),
+        args,
+        database,
+      ),
+  };
+}
