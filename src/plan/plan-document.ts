@@ -85,12 +85,26 @@ export function problemsOf(
 /** Problems for people, one a line: `plan.yml:12:5 enable-maintenance.retry-after: "soon": is a duration …`. */
 export function formatProblems(source: string, problems: readonly SettingProblem[]): string {
   return problems
-    .map(({ path, message, position }) => {
+    .map((problem) => {
+      const { position } = problem;
       const place =
         position === undefined ? source : `${source}:${position.line}:${position.column}`;
-      return `${place} ${path === '' ? '' : `${path}: `}${message}`;
+      return `${place} ${formatProblem(problem)}`;
     })
     .join('\n');
+}
+
+/** One problem without its place: `retry-after: "soon": is a duration …`. */
+export function formatProblem({ path, message }: SettingProblem): string {
+  return `${path === '' ? '' : `${visible(path)}: `}${visible(message)}`;
+}
+
+/** One line that shows all it holds: a key of a hostile file could else begin a line of the log. */
+function visible(text: string): string {
+  return text.replaceAll(
+    /[\p{C}\u2028\u2029]/gu,
+    (char) => `\\u{${char.codePointAt(0)?.toString(16) ?? ''}}`,
+  );
 }
 
 function unknownKey(key: string, known: readonly string[]): string {
@@ -128,6 +142,10 @@ function accepted(issue: z.core.$ZodIssue): string {
       return ['string', 'array'].includes(issue.origin)
         ? 'is not empty'
         : `is at least ${issue.minimum}`;
+    case 'invalid_key': {
+      const [first] = issue.issues;
+      return first === undefined ? issue.message : accepted(first);
+    }
     case 'too_big':
       return isDefault(issue) ? `is at most ${issue.maximum}` : issue.message;
     default:

@@ -3,6 +3,7 @@ import { fail } from '../ports/failure.ts';
 import type { ActionId } from './action-ids.ts';
 import { actionDefinitions, inputsOf, type ActionInput } from './actions.ts';
 import {
+  formatProblem,
   formatProblems,
   problemsOf,
   readPlanDocument,
@@ -160,9 +161,7 @@ function readInput(input: ActionInput, text: string): InputValue {
   }
   const parsed = input.type.safeParse(raw);
   if (parsed.success) return { kind: 'value', raw, parsed: parsed.data };
-  const messages = problemsOf(parsed.error, raw, { schema: input.type }).map(
-    ({ path, message }) => `${path === '' ? '' : `${path}: `}${message}`,
-  );
+  const messages = problemsOf(parsed.error, raw, { schema: input.type }).map(formatProblem);
   return { kind: 'problem', message: messages.join('; ') };
 }
 
