@@ -46,7 +46,7 @@ run(
   ...['--no-cache', '--quiet', '--target', 'es2022', '--license', 'licenses.txt'],
 );
 
-for (const name of ['runAction', 'runCli']) {
+for (const name of ['runAction', 'runPostAction', 'runCli']) {
   if (
     !new RegExp(`export \\{[^}]*\\b${name}\\b`).test(readFileSync(join(dist, 'index.js'), 'utf8'))
   ) {
@@ -59,6 +59,11 @@ write('package.json', ['{', '  "type": "module"', '}']);
 for (const id of actionIds) {
   write(`${id}.js`, [`import { runAction } from './index.js';`, `await runAction('${id}');`]);
 }
+// The one action with a post step: it makes a cancelled window safe and reports.
+write('maintenance-window-post.js', [
+  `import { runPostAction } from './index.js';`,
+  `await runPostAction('maintenance-window');`,
+]);
 write('cli.js', [
   '#!/usr/bin/env node',
   `import { runCli } from './index.js';`,

@@ -1,7 +1,10 @@
 import type * as z from 'zod';
 import type { ActionId } from './action-ids.ts';
 import { backupDbShape } from './settings/backup-db.ts';
-import { disableMaintenanceShape } from './settings/disable-maintenance.ts';
+import {
+  disableMaintenanceInvocation,
+  disableMaintenanceShape,
+} from './settings/disable-maintenance.ts';
 import {
   enableMaintenanceInvocation,
   enableMaintenanceShape,
@@ -134,7 +137,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
     replaces: 'Step 5, disable maintenance mode, and step 6, verify',
     section: disableMaintenanceShape,
     groups: ['database'],
-    invocation: {},
+    invocation: disableMaintenanceInvocation,
     requires: ['name', 'public-url'],
     outputs: { ...recordOutputs, 'downtime-seconds': 'Seconds for which the public was kept out.' },
   },
@@ -172,7 +175,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
   'maintenance-window': {
     title: 'Maintenance Window',
     description:
-      'Runs a whole planned maintenance window in one step: verified backup, 503, database work, smoke tests, reopening or rollback, report.',
+      'Runs a whole maintenance window: verified backup, 503, database work, smoke tests, reopening or rollback, report.',
     replaces: 'The whole runbook',
     section: {},
     groups: ['window', 'contacts', 'database'],
@@ -186,6 +189,20 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
   },
 };
 
+/** Input with the path of the plan file; every action has it. */
+export const planInput = {
+  name: 'plan',
+  description:
+    'Path of the plan file in the checked-out repository, for instance `.github/maintenance.yml`. Inputs win over it.',
+} as const;
+
+/** Input with the token for GitHub's interface, of the actions that ask it about gates, approvals and jobs. */
+export const tokenInput = {
+  name: 'github-token',
+  description: 'Token that reads environments, approvals and jobs of this run (`actions: read`).',
+  actions: ['preflight', 'report', 'maintenance-window'] as readonly ActionId[],
+} as const;
+
 /** One input of an action: where its value goes in the plan, or `invocation` when it belongs to the run. */
 export interface ActionInput {
   readonly name: string;
@@ -195,7 +212,7 @@ export interface ActionInput {
     | { readonly kind: 'invocation'; readonly key: string };
 }
 
-/** All inputs of an action, its own first. `plan` (the plan file) comes in addition. */
+/** The settings that an action takes as inputs, its own first; {@link planInput} and {@link tokenInput} come in addition. */
 export function inputsOf(id: ActionId): readonly ActionInput[] {
   const definition = actionDefinitions[id];
   const inputs: ActionInput[] = [];

@@ -4,6 +4,8 @@ import type { WindowStatus } from './status.ts';
 /** Who asks for the record, and what for. */
 export interface AdmissionRequest {
   readonly runId: string;
+  /** Counts the re-runs of one run; a re-run begins a new window where the earlier attempt left nothing open. */
+  readonly attempt: number;
   /** `rollback` and an operator at night may go on with another run's record; a new window may not. */
   readonly mayTakeOver: boolean;
   readonly now: Date;
@@ -39,7 +41,13 @@ export function admit(existing: ExistingRecord, request: AdmissionRequest): Admi
       ? { kind: 'continue' }
       : { kind: 'take-over', from: status.run.id };
   }
-  if (status.run.id === request.runId) return { kind: 'continue' };
+  if (status.run.id === request.runId) {
+    const isAnew = request.attempt > status.run.attempt;
+    const owesNothing = isOver(status.state) || status.state === 'planned';
+    return isAnew && owesNothing
+      ? { kind: 'supersede', windowId: status.windowId }
+      : { kind: 'continue' };
+  }
   const holder = holderOf(status);
   if (isObliged(status.state)) {
     return {

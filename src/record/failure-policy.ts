@@ -37,6 +37,9 @@ export function afterFailure(situation: FailureSituation): AfterFailure {
       reason: 'the site was never closed; only preparations are taken back',
     };
   }
+  if (state === 'held' && !asked) {
+    return { kind: 'hold', reason: 'it was held before, and only an operator goes on from there' };
+  }
   if (blast === 'none' || blast === 'app') {
     if (state === 'reopened') {
       return {

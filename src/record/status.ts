@@ -132,6 +132,8 @@ export const windowStatusSchema = z.object({
       restoration: z.string().optional(),
     })
     .optional(),
+  /** Closures before the current one: a rollback after reopening closes a second time. */
+  earlierClosures: z.array(z.object({ closedAt: z.string(), reopenedAt: z.string() })).optional(),
   /** The application's database as it was before this window. */
   database: databaseProperties.optional(),
   backup: backupReceiptSchema.optional(),

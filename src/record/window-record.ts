@@ -120,6 +120,13 @@ export class WindowRecord {
     this.#journal.push(whole);
   }
 
+  /** Gives the lease up: another run may supersede this record when it owes nothing. */
+  async release(): Promise<void> {
+    const leaseUntil = this.#clock.now().toISOString();
+    await this.#host.writeFile(this.place.statusFile, serialize({ ...this.#status, leaseUntil }), { mode: 0o600 });
+    this.#status = { ...this.#status, leaseUntil };
+  }
+
   /** Moves the record into the history; the lock goes last. */
   async archive(): Promise<void> {
     await archive(this.#host, this.place, this.#status.windowId);
@@ -168,6 +175,7 @@ export async function openRecord(
     const existing = await readExisting(host, place);
     const admission = admit(existing, {
       runId: request.run.id,
+      attempt: request.run.attempt,
       mayTakeOver: false,
       now: clock.now(),
     });
@@ -209,7 +217,7 @@ export async function takeRecord(
   const place = placeOf(at.stateDir, at.name);
   const existing = await readExisting(host, place);
   if (existing.kind === 'none') return undefined;
-  const admission = admit(existing, { runId: at.runId, mayTakeOver: true, now: clock.now() });
+  const admission = admit(existing, { runId: at.runId, attempt: 1, mayTakeOver: true, now: clock.now() });
   if (admission.kind === 'refuse') {
     return refuse(admission.holder, admission.reason, existing, place);
   }

@@ -1,0 +1,6 @@
+import { preflightSession } from '../assembly/preflight-session.ts';
+import { guarded } from '../assembly/window-session.ts';
+import type { Action } from './action.ts';
+
+export const preflightAction: Action = (surroundings) =>
+  guarded(async () => (await preflightSession('preflight', surroundings)).result);

@@ -1,0 +1,177 @@
+import { randomBytes } from 'node:crypto';
+import { preflight, type PreflightResult } from '../phases/preflight.ts';
+import type { PhaseOutcome } from '../phases/phase.ts';
+import { planTasks } from '../phases/run-db-maintenance.ts';
+import { predict, predictedDowntime, type PredictableStep } from '../plan/prediction.ts';
+import type { Plan } from '../plan/plan.ts';
+import { secretReferences } from '../plan/secrets.ts';
+import type { GitHub } from '../ports/github.ts';
+import { renderPreflight } from '../report/preflight-summary.ts';
+import type { ExistingRecord } from '../record/admission.ts';
+import { openRecord, readHistory, type WindowRecord } from '../record/window-record.ts';
+import { assembleSettings, type AssembledSettings } from './settings.ts';
+import type { Surroundings } from './surroundings.ts';
+import { databaseOf, modeOf, secretsOf, worldOf, type World } from './world.ts';
+import { deadlineOf, recordOutputs, type ActionResult } from './window-session.ts';
+
+/** What a preflight leaves: its result, and the record that it opened when all was well. */
+export interface PreflightSession {
+  readonly result: ActionResult;
+  readonly settings: AssembledSettings;
+  readonly world: World;
+  readonly record: WindowRecord | undefined;
+}
+
+/**
+ * Looks at everything, then opens the window's record when all checks passed and this is no dry run.
+ * @param id the action whose inputs and requirements hold: `preflight`, or the root action
+ */
+export async function preflightSession(
+  id: 'preflight' | 'maintenance-window',
+  surroundings: Surroundings,
+): Promise<PreflightSession> {
+  const world = worldOf(surroundings);
+  const settings = await assembleSettings(id, surroundings, world.host);
+  const { plan, invocation, known } = settings;
+  const secrets = secretsOf(plan, surroundings);
+  const now = world.clock.now();
+  const existing: ExistingRecord = known === undefined ? { kind: 'none' } : { kind: 'status', status: known.status };
+  const ignoreWindow = invocation['ignore-window'] === true;
+  const database = await databaseOf(plan, secrets, world);
+  const looked = await preflight({
+    ...world,
+    plan,
+    workspace: surroundings.workspace,
+    progress: surroundings.progress,
+    database,
+    mode: modeOf(plan, secrets, world, {
+      id: known?.status.windowId ?? 'preflight',
+      expectedEnd: new Date(now.getTime() + plan.window.duration * 1000),
+      workspace: surroundings.workspace,
+    }),
+    github: await githubOf(surroundings),
+    existing,
+    run: surroundings.run,
+    ignoreWindow,
+  });
+  const history = await readHistory(world.host, { stateDir: plan.stateDir, name: plan.name ?? '' });
+  const prediction = predict(predictableSteps(plan), looked.facts, history);
+  const summary = renderPreflight({
+    settings: settings.raw,
+    plan,
+    checks: looked.checks,
+    prediction,
+    position: looked.position,
+    secretVariables: secretReferences(plan).map(({ variable }) => variable),
+    dryRun: invocation['dry-run'] === true,
+    now,
+  });
+  const outputs = { 'predicted-downtime': String(predictedDowntime(prediction)) };
+  const outcome = outcomeOf(looked, invocation['dry-run'] === true);
+  if (outcome.kind !== 'done') {
+    return { result: { outcome, outputs, summary }, settings, world, record: undefined };
+  }
+  const reason = textOf(invocation['reason']);
+  const deadline = deadlineOf(plan, looked.position, now);
+  const record = await openRecord(world.host, world.clock, {
+    stateDir: plan.stateDir,
+    name: plan.name ?? '',
+    run: { ...surroundings.run, ...(reason === undefined ? {} : { reason }) },
+    settings: settings.raw,
+    deadline,
+    leaseUntil: deadline,
+    ...(ignoreWindow && looked.position.kind === 'outside'
+      ? { ignoredWindow: reason ?? 'no reason was given' }
+      : {}),
+    suffix: randomBytes(2).toString('hex'),
+  });
+  await record.update({ settings: settings.raw, checks: [...looked.checks], prediction: [...prediction] });
+  await record.append({
+    phase: 'preflight',
+    step: 'checks',
+    title: 'Look at everything that the window depends on',
+    event: 'done',
+    blast: 'none',
+    detail: outcome.detail,
+  });
+  return {
+    result: { outcome, outputs: { ...recordOutputs(record), ...outputs }, summary },
+    settings,
+    world,
+    record,
+  };
+}
+
+/** GitHub's API, where GitHub runs us. */
+export async function githubOf(surroundings: Surroundings): Promise<GitHub | undefined> {
+  const { github, run } = surroundings;
+  if (github === undefined) return undefined;
+  // Loaded only where it is used: it makes up half of the bundle's start.
+  const { githubRest } = await import('../github/rest.ts');
+  return githubRest({ ...github, runId: run.id });
+}
+
+function outcomeOf(looked: PreflightResult, dryRun: boolean): PhaseOutcome {
+  const failed = looked.checks.filter((check) => check.verdict === 'failed');
+  if (failed.length > 0) {
+    return {
+      kind: 'failed',
+      outputs: {},
+      failure: {
+        code: 'preflight-failed',
+        message: `${failed.length} of ${looked.checks.length} checks failed: ${failed
+          .map((check) => `${check.title}: ${check.value}`)
+          .join('; ')}.`,
+        state: 'Nothing was touched.',
+        next: failed.map((check) => check.next ?? '').filter((next) => next !== '').join(' '),
+      },
+    };
+  }
+  if (dryRun) {
+    return { kind: 'skipped', reason: 'dry run: all checks passed, nothing was touched', outputs: {} };
+  }
+  return { kind: 'done', detail: `${looked.checks.length} checks, none failed`, outputs: {} };
+}
+
+/** The steps of a window that take time, in order. */
+function predictableSteps(plan: Plan): readonly PredictableStep[] {
+  const tasks = planTasks(plan.runDbMaintenance.tasks);
+  const work = { vacuum: 'scan', analyze: 'scan', reindex: 'rebuild', migrate: 'moment', sql: 'moment' } as const;
+  const steps = (stage: 'online' | 'closed'): PredictableStep[] =>
+    tasks
+      .filter((task) => task.stage === stage)
+      .map((task) => ({
+        phase: 'run-db-maintenance',
+        step: `task-${task.id}`,
+        closed: stage === 'closed',
+        work: work[task.settings.task],
+      }));
+  const changes = tasks.some((task) => task.blast !== 'none' && task.stage === 'closed');
+  const needsCopy = changes && plan.runDbMaintenance.restorePoint !== 'backup';
+  const needsDump = changes && plan.runDbMaintenance.restorePoint === 'backup';
+  return [
+    { phase: 'backup-db', step: 'dump-online', closed: false, work: 'dump' },
+    { phase: 'backup-db', step: 'restore-test-online', closed: false, work: 'restore' },
+    ...steps('online'),
+    { phase: 'enable-maintenance', step: 'hook', closed: false, work: 'moment' },
+    { phase: 'enable-maintenance', step: 'flag', closed: true, work: 'moment' },
+    { phase: 'enable-maintenance', step: 'drain', closed: true, work: 'moment' },
+    ...(needsCopy
+      ? [{ phase: 'run-db-maintenance', step: 'clone', closed: true, work: 'copy' } as const]
+      : []),
+    ...(needsDump
+      ? [
+          { phase: 'run-db-maintenance', step: 'dump-closed', closed: true, work: 'dump' } as const,
+          { phase: 'run-db-maintenance', step: 'restore-test-closed', closed: true, work: 'restore' } as const,
+        ]
+      : []),
+    ...steps('closed'),
+    { phase: 'smoke-test', step: 'checks', closed: true, work: 'moment' },
+    { phase: 'disable-maintenance', step: 'lift-flag', closed: true, work: 'moment' },
+  ];
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+

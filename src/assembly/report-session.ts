@@ -1,0 +1,166 @@
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { archiveRecord, dropRestorePoint } from '../phases/close-books.ts';
+import type { Plan } from '../plan/plan.ts';
+import { formatMoment, nextStart } from '../plan/window-time.ts';
+import { fail, failureOf } from '../ports/failure.ts';
+import type { Approval, JobResult } from '../ports/github.ts';
+import { newestCopy } from '../record/copy.ts';
+import { isOver } from '../record/life.ts';
+import { takeRecord, type RecordCopy, type WindowRecord } from '../record/window-record.ts';
+import { renderHtml } from '../report/html.ts';
+import { renderJson } from '../report/json.ts';
+import { fitSummary, renderMarkdown } from '../report/markdown.ts';
+import { buildReport } from '../report/report-model.ts';
+import { githubOf } from './preflight-session.ts';
+import { assembleSettings, type AssembledSettings } from './settings.ts';
+import type { Surroundings } from './surroundings.ts';
+import { guarded, type ActionResult } from './window-session.ts';
+import { databaseOf, secretsOf, worldOf, type World } from './world.ts';
+
+/** Name of the uploaded artifact. */
+export const reportArtifact = 'maintenance-report';
+
+/** Writes the report from the record, or from its travelling copy, and closes the books of a finished window. */
+export function reportSession(surroundings: Surroundings): Promise<ActionResult> {
+  return guarded(async () => {
+    const world = worldOf(surroundings);
+    const copies = (surroundings.inputs['record'] ?? '').split(/\s+/).filter((text) => text !== '');
+    const travelling = newestCopy(copies);
+    const { settings, record } = await openForReport(surroundings, world, travelling);
+    const { plan, invocation } = settings;
+    // Another run's window that is not over is none of our business: it is told, not touched.
+    const mayClose =
+      record !== undefined && (record.status.run.id === surroundings.run.id || isOver(record.status.state));
+    if (mayClose) await closeBooks(surroundings, world, plan, record);
+    const copy = record?.copy() ?? settings.known ?? travelling;
+    if (copy === undefined) {
+      return fail({
+        code: 'no-record',
+        message: `There is no record of a window "${plan.name ?? ''}" under ${plan.stateDir}, and no copy was given.`,
+        state: 'No report was written.',
+        next: 'Give the output `record` of an earlier job, or run the report where the record is.',
+      });
+    }
+    const archived = mayClose ? await archiveRecord({ record }) : undefined;
+    const document = buildReport({
+      record: copy,
+      plan,
+      ...(await askGitHub(surroundings)),
+      now: world.clock.now(),
+      nextWindow: plan.report.nextWindow ?? nextWindowOf(plan, world.clock.now()),
+      recordArchived: archived,
+    });
+    const markdown = renderMarkdown(document);
+    const directory = await writeFiles(surroundings, invocation['output-directory'], {
+      'report.md': markdown,
+      'report.json': renderJson(document),
+      'report.html': renderHtml(document),
+    });
+    const artifactId = await upload(surroundings, directory);
+    return {
+      outcome: { kind: 'done', detail: `the report is in ${directory}`, outputs: {} },
+      outputs: {
+        'window-id': copy.status.windowId,
+        state: copy.status.state,
+        directory,
+        ...(artifactId === undefined ? {} : { 'artifact-id': artifactId }),
+      },
+      summary: fitSummary(markdown),
+    };
+  });
+}
+
+/** The record where the host has it; a report must also work where the host is gone. */
+async function openForReport(
+  surroundings: Surroundings,
+  world: World,
+  travelling: RecordCopy | undefined,
+): Promise<{ settings: AssembledSettings; record: WindowRecord | undefined }> {
+  const inputs =
+    travelling === undefined
+      ? surroundings.inputs
+      : {
+          // A copy says itself whose it is; what the caller names wins.
+          name: travelling.status.name,
+          ...surroundings.inputs,
+        };
+  const settings = await assembleSettings('report', { ...surroundings, inputs }, world.host);
+  const { plan } = settings;
+  try {
+    const record = await takeRecord(world.host, world.clock, {
+      stateDir: plan.stateDir,
+      name: plan.name ?? '',
+      runId: surroundings.run.id,
+    });
+    const isOther =
+      travelling !== undefined && record?.status.windowId !== travelling.status.windowId;
+    return { settings: isOther ? { ...settings, known: travelling } : settings, record: isOther ? undefined : record };
+  } catch (error) {
+    surroundings.progress.warning(failureOf(error).message);
+    return { settings: travelling === undefined ? settings : { ...settings, known: travelling }, record: undefined };
+  }
+}
+
+async function closeBooks(
+  surroundings: Surroundings,
+  world: World,
+  plan: Plan,
+  record: WindowRecord,
+): Promise<void> {
+  if (record.status.restorePoint?.kind !== 'clone' || record.status.state !== 'reopened') return;
+  try {
+    const database = await databaseOf(plan, secretsOf(plan, surroundings), world);
+    await dropRestorePoint({ ...world, plan, record, database, progress: surroundings.progress });
+  } catch (error) {
+    // The report is more important than the clean-up; it shows what was left.
+    surroundings.progress.warning(`The restore point is still there: ${failureOf(error).message}`);
+  }
+}
+
+async function askGitHub(
+  surroundings: Surroundings,
+): Promise<{ approvals: readonly Approval[] | undefined; approvalsNote?: string; jobs?: readonly JobResult[] }> {
+  try {
+    const github = await githubOf(surroundings);
+    if (github === undefined) return { approvals: undefined, approvalsNote: 'not run by GitHub' };
+    return { approvals: await github.approvals(), jobs: await github.jobs() };
+  } catch (error) {
+    return { approvals: undefined, approvalsNote: failureOf(error).message };
+  }
+}
+
+async function writeFiles(
+  surroundings: Surroundings,
+  wanted: unknown,
+  files: Readonly<Record<string, string>>,
+): Promise<string> {
+  const directory =
+    typeof wanted === 'string' && wanted !== ''
+      ? resolve(surroundings.workspace, wanted)
+      : await mkdtemp(join(surroundings.environment['RUNNER_TEMP'] ?? tmpdir(), 'maintenance-report-'));
+  await mkdir(directory, { recursive: true });
+  for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
+  return directory;
+}
+
+async function upload(surroundings: Surroundings, directory: string): Promise<string | undefined> {
+  if (surroundings.github === undefined) return undefined;
+  const { githubArtifacts } = await import('../github/artifact-store.ts');
+  try {
+    return await githubArtifacts(surroundings.environment).upload(
+      reportArtifact,
+      directory,
+      ['report.md', 'report.json', 'report.html'].map((name) => join(directory, name)),
+    );
+  } catch (error) {
+    surroundings.progress.warning(`The report could not be uploaded: ${failureOf(error).message}`);
+    return undefined;
+  }
+}
+
+function nextWindowOf(plan: Plan, now: Date): string | undefined {
+  const next = nextStart(plan.window, now);
+  return next === undefined ? undefined : formatMoment(next, plan.window.timeZone);
+}

@@ -1,0 +1,36 @@
+import { assembleSettings } from '../assembly/settings.ts';
+import type { Surroundings } from '../assembly/surroundings.ts';
+import { guarded, type ActionResult } from '../assembly/window-session.ts';
+import { worldOf } from '../assembly/world.ts';
+import { isObliged } from '../record/life.ts';
+import type { RecordCopy } from '../record/window-record.ts';
+
+/** Tells where the window stands and what is left to do; touches nothing. */
+export function windowStatus(surroundings: Surroundings): Promise<ActionResult> {
+  return guarded(async () => {
+    const world = worldOf(surroundings);
+    const { plan, known } = await assembleSettings('report', surroundings, world.host);
+    if (known === undefined) {
+      const reason = `there is no window of the name ${plan.name ?? ''} under ${plan.stateDir}`;
+      return { outcome: { kind: 'skipped', reason, outputs: {} }, outputs: {} };
+    }
+    return {
+      outcome: { kind: 'done', detail: describeRecord(known), outputs: {} },
+      outputs: { 'window-id': known.status.windowId, state: known.status.state },
+    };
+  });
+}
+
+/** A record for an operator: state, who holds it, what happened last, what to do. */
+export function describeRecord({ status, journal }: RecordCopy): string {
+  const lines = [
+    `window ${status.windowId} of ${status.name} is ${status.state} since ${status.updatedAt}`,
+    `run ${status.run.url ?? status.run.id}${status.run.actor === undefined ? '' : `, started by ${status.run.actor}`}; planned until ${status.deadline}`,
+    `worst change begun: ${status.blast}; restore point: ${status.restorePoint?.kind ?? 'none'}; backup: ${status.backup?.directory ?? 'none'}`,
+    ...journal.slice(-10).map((line) => `  ${line.at} ${line.event.padEnd(7)} ${line.phase} ${line.step}: ${line.detail ?? line.title}`),
+  ];
+  const last = journal.at(-1);
+  if (last?.event === 'intent') lines.push(`interrupted in ${last.phase} ${last.step}: its effect is looked at by the next run`);
+  lines.push(isObliged(status.state) ? 'left to do: `maintenance-window rollback` makes it safe' : 'nothing is left to do');
+  return lines.join('\n');
+}

@@ -1,0 +1,215 @@
+import { formatDuration } from '../plan/duration.ts';
+import { fail, failureOf } from '../ports/failure.ts';
+import { runStep, skipStep } from '../record/step.ts';
+import { conclude, done, type PhaseContext, type PhaseOutcome } from './phase.ts';
+import { watchFor } from './public-view.ts';
+import { requireMode, requirePublicUrl, requireState } from './requirements.ts';
+
+const phase = 'enable-maintenance';
+
+/**
+ * Closes the site: hook (ahead of time, with `prepareOnly`), flag, proof from outside, drain. When the proof or
+ * the drain fails, everything is undone.
+ */
+export function enableMaintenance(
+  context: PhaseContext,
+  options: { readonly prepareOnly: boolean },
+): Promise<PhaseOutcome> {
+  return conclude(async () => {
+    const { record } = context;
+    const { state } = record.status;
+    if (state === 'changing' || state === 'changed') {
+      return done(`the site is closed already (the window is ${state})`, closedOutputs(context));
+    }
+    requireState(
+      context,
+      phase,
+      ['planned', 'prepared', 'closing', 'closed'],
+      'Start a new window, or make this one safe with `rollback`.',
+    );
+    refuseAfterDeadline(context);
+    await installHook(context);
+    if (options.prepareOnly) return done('the hook is in place; closing is a flag now');
+    await closeDoor(context);
+    return done(`the public sees 503 since ${record.status.maintenance?.closedAt ?? '?'}`, closedOutputs(context));
+  });
+}
+
+/** Puts the hook in place and proves it; used by `rollback` too, when it must close. */
+export async function installHook(context: PhaseContext, callingPhase = phase): Promise<void> {
+  const { record } = context;
+  const mode = requireMode(context);
+  await runStep(context, callingPhase, {
+    id: 'hook',
+    title: `Put the ${mode.kind} hook in place`,
+    blast: 'app',
+    observe: async () => {
+      const prior = record.status.maintenance?.prior;
+      return prior !== undefined && (await mode.installed(prior)) ? { live: true } : undefined;
+    },
+    perform: async () => {
+      // What a killed attempt recorded is the truth about the state before; it is computed again only when the
+      // site files were given back since.
+      const { maintenance } = record.status;
+      if (maintenance === undefined || maintenance.restoration !== undefined) {
+        const { restoration: given, ...rest } = maintenance ?? { mode: mode.kind, restoration: undefined };
+        context.progress.info(given === undefined ? 'recording the state before' : `recording the state again: ${given}`);
+        const prior = (await mode.plan()) as NonNullable<typeof maintenance>['prior'];
+        await record.update({ maintenance: { ...rest, prior } });
+      }
+      if (record.status.state === 'planned') await record.become('prepared');
+      await mode.install(record.status.maintenance?.prior);
+      return { live: true };
+    },
+    describe: () => 'the hook answers at the public URL; the site is still open',
+  });
+}
+
+/** Sets the flag, proves the public's view, drains; `rollback` closes by the same steps. */
+export async function setFlag(context: PhaseContext, callingPhase: string): Promise<void> {
+  const { plan, http, clock, record } = context;
+  const mode = requireMode(context);
+  const url = requirePublicUrl(context);
+  const { windowId } = record.status;
+  const timeoutSeconds = plan.enableMaintenance.closeTimeout;
+  await runStep(context, callingPhase, {
+    id: 'flag',
+    title: 'Close the site to the public',
+    blast: 'app',
+    observe: async () => {
+      const state = await mode.state();
+      const { closedAt } = record.status.maintenance ?? {};
+      if (state.kind !== 'closed' || closedAt === undefined) return undefined;
+      const view = await watchFor({ http, clock, url, timeoutSeconds: 2 }, (seen) => isOurs(seen, windowId));
+      return view.kind === 'seen' ? { closedAt, observed: view.observed, seconds: view.seconds } : undefined;
+    },
+    perform: async () => {
+      await mode.close();
+      const view = await watchFor({ http, clock, url, timeoutSeconds }, (seen) => isOurs(seen, windowId));
+      if (view.kind === 'not-seen') {
+        return fail({
+          code: 'not-closed',
+          message: `The public URL ${url} did not answer 503 with our header within ${formatDuration(timeoutSeconds)}; it answered ${view.observed}.`,
+          state: 'The site is being opened again.',
+          next: 'Check that public-url leads to the server blocks of site-files, and that no cache or proxy before them answers.',
+        });
+      }
+      await proveDoor(context, url);
+      const closedAt = record.status.maintenance?.closedAt ?? view.at.toISOString();
+      if (record.status.maintenance !== undefined) {
+        await record.update({ maintenance: { ...record.status.maintenance, closedAt } });
+      }
+      return { closedAt, observed: view.observed, seconds: view.seconds };
+    },
+    describe: (result) => `the public sees ${result.observed} after ${formatDuration(result.seconds)}`,
+  });
+}
+
+async function closeDoor(context: PhaseContext): Promise<void> {
+  const { record } = context;
+  if (record.status.state !== 'closed') await record.become('closing');
+  try {
+    await setFlag(context, phase);
+    await drain(context);
+  } catch (error) {
+    await undo(context);
+    const failure = failureOf(error);
+    fail({ ...failure, state: 'Everything was undone: the site is open as before, the site files are as before.' }, error);
+  }
+  await record.become('closed');
+}
+
+/** Bypass and exempt paths must lead to the application while the public is kept out. */
+async function proveDoor(context: PhaseContext, publicUrl: string): Promise<void> {
+  const { plan, http, clock } = context;
+  const bypass = requireMode(context).bypassHeaders();
+  const ways: { what: string; url: string; headers: Readonly<Record<string, string>> }[] = [];
+  if (Object.keys(bypass).length > 0) ways.push({ what: 'the bypass header', url: publicUrl, headers: bypass });
+  for (const path of plan.enableMaintenance.exemptPaths.filter((entry) => !entry.endsWith('*'))) {
+    ways.push({ what: `the exempt path ${path}`, url: new URL(path, publicUrl).href, headers: {} });
+  }
+  for (const { what, url, headers } of ways) {
+    const seen = await watchFor({ http, clock, url, headers, timeoutSeconds: 5 }, (view) => view.kind === 'application');
+    if (seen.kind === 'not-seen') {
+      fail({
+        code: 'bypass-closed',
+        message: `While closed, ${what} does not reach the application; it answers ${seen.observed}.`,
+        state: 'The site is being opened again.',
+        next: 'Check exempt-paths and the bypass settings; a health path that answers 503 makes orchestrators kill the application.',
+      });
+    }
+  }
+}
+
+async function drain(context: PhaseContext): Promise<void> {
+  const { database, clock, plan } = context;
+  if (database === undefined) {
+    await skipStep(context, phase, { id: 'drain', title: 'Wait for requests under way' }, 'no database to see them by');
+    return;
+  }
+  const limit = plan.enableMaintenance.drainTimeout;
+  await runStep(context, phase, {
+    id: 'drain',
+    title: 'Wait for requests under way',
+    blast: 'app',
+    perform: async () => {
+      const begun = clock.monotonicSeconds();
+      let quiet = 0;
+      let busy = 0;
+      // Twice in a row: a request between two statements is idle for a moment.
+      while (quiet < 2) {
+        busy = await database.busySessions();
+        quiet = busy === 0 ? quiet + 1 : 0;
+        if (clock.monotonicSeconds() - begun > limit) {
+          return fail({
+            code: 'not-drained',
+            message: `After ${formatDuration(limit)} ${busy} database session(s) are still at work.`,
+            state: 'The site is being opened again.',
+            next: 'Find out what they do (pg_stat_activity), end long jobs before the window, or raise drain-timeout.',
+          });
+        }
+        if (quiet < 2) await clock.wait(0.05);
+      }
+      return { seconds: clock.monotonicSeconds() - begun };
+    },
+    describe: (result) => `no database session at work after ${formatDuration(result.seconds)}`,
+  });
+}
+
+async function undo(context: PhaseContext): Promise<void> {
+  const { record } = context;
+  const mode = requireMode(context);
+  await mode.open();
+  const { maintenance } = record.status;
+  if (maintenance === undefined) return;
+  const restoration = await mode.restore(maintenance.prior);
+  await record.become('rolled-back', {
+    maintenance: {
+      ...maintenance,
+      reopenedAt: context.clock.now().toISOString(),
+      restoration: restoration.kind === 'nothing-to-do' ? restoration.kind : restoration.detail,
+    },
+  });
+}
+
+function refuseAfterDeadline(context: PhaseContext): void {
+  const { deadline, state } = context.record.status;
+  if (state === 'closing' || state === 'closed') return;
+  if (context.clock.now().getTime() >= Date.parse(deadline)) {
+    fail({
+      code: 'window-over',
+      message: `The window ended at ${deadline}; the site is not closed after that.`,
+      state: 'The site is open.',
+      next: 'Start again in the next window, or with ignore-window.',
+    });
+  }
+}
+
+function closedOutputs(context: PhaseContext): Record<string, string> {
+  const closedAt = context.record.status.maintenance?.closedAt;
+  return closedAt === undefined ? {} : { 'closed-at': closedAt };
+}
+
+function isOurs(view: { kind: string; windowId?: string }, windowId: string): boolean {
+  return view.kind === 'closed' && view.windowId === windowId;
+}

@@ -1,0 +1,43 @@
+import type { Plan } from '../plan/plan.ts';
+import type { Database } from '../ports/database.ts';
+import { failureOf, type Failure } from '../ports/failure.ts';
+import type { Host } from '../ports/host.ts';
+import type { Http } from '../ports/http.ts';
+import type { MaintenanceMode } from '../ports/maintenance-mode.ts';
+import type { StepContext } from '../record/step.ts';
+
+/** What every phase works with: the record, the plan, and the ports to the world. */
+export interface PhaseContext extends StepContext {
+  readonly plan: Plan;
+  /** Folder that relative paths of the plan start from. */
+  readonly workspace: string;
+  readonly host: Host;
+  readonly http: Http;
+  /** `undefined` when the plan has no database. */
+  readonly database: Database | undefined;
+  /** `undefined` when the plan has no maintenance mode (no site files). */
+  readonly mode: MaintenanceMode | undefined;
+}
+
+/** How a phase ended; outcomes are data, nothing is thrown past a phase. */
+export type PhaseOutcome =
+  | { readonly kind: 'done'; readonly detail: string; readonly outputs: Readonly<Record<string, string>> }
+  | { readonly kind: 'skipped'; readonly reason: string; readonly outputs: Readonly<Record<string, string>> }
+  | { readonly kind: 'failed'; readonly failure: Failure; readonly outputs: Readonly<Record<string, string>> };
+
+export function done(detail: string, outputs: Readonly<Record<string, string>> = {}): PhaseOutcome {
+  return { kind: 'done', detail, outputs };
+}
+
+export function skipped(reason: string, outputs: Readonly<Record<string, string>> = {}): PhaseOutcome {
+  return { kind: 'skipped', reason, outputs };
+}
+
+/** Runs a phase's body and turns whatever it throws into an outcome. */
+export async function conclude(body: () => Promise<PhaseOutcome>): Promise<PhaseOutcome> {
+  try {
+    return await body();
+  } catch (error) {
+    return { kind: 'failed', failure: failureOf(error), outputs: {} };
+  }
+}

@@ -1,0 +1,248 @@
+import { posix } from 'node:path';
+import type { TaskSettings } from '../plan/settings/run-db-maintenance.ts';
+import type { Database, MigrationFile, TaskResult } from '../ports/database.ts';
+import { fail, failureOf } from '../ports/failure.ts';
+import { blastClasses, type BlastClass } from '../record/life.ts';
+import { runStep, skipStep } from '../record/step.ts';
+import type { WindowStatus } from '../record/status.ts';
+import { conclude, done, skipped, type PhaseContext, type PhaseOutcome } from './phase.ts';
+import { requireDatabase, requireState } from './requirements.ts';
+import { describeRestorePoint, takeRestorePoint } from './restore-point.ts';
+
+const phase = 'run-db-maintenance';
+
+export type Stage = 'online' | 'closed' | 'all';
+type RecordedTask = NonNullable<WindowStatus['tasks']>[number];
+
+/** A task with its id in the plan and what it can do to the system. */
+export interface PlannedTask {
+  readonly id: string;
+  readonly stage: 'online' | 'closed';
+  readonly blast: BlastClass;
+  readonly settings: TaskSettings;
+}
+
+/** Names the tasks and classes them; ids are unique within a plan. */
+export function planTasks(tasks: readonly TaskSettings[]): readonly PlannedTask[] {
+  const taken = new Set<string>();
+  return tasks.map((settings) => {
+    const base = settings.id ?? settings.task;
+    let id = base;
+    for (let number = 2; taken.has(id); number += 1) id = `${base}-${number}`;
+    taken.add(id);
+    return { id, stage: settings.stage, blast: blastOf(settings), settings };
+  });
+}
+
+function blastOf(task: TaskSettings): BlastClass {
+  if (task.task === 'migrate') return 'schema';
+  return task.task === 'sql' ? task.blast : 'none';
+}
+
+/** Takes a restore point when a task changes schema or data, then runs the tasks of the stage in order. */
+export function runDbMaintenance(
+  context: PhaseContext,
+  options: { readonly stage: Stage },
+): Promise<PhaseOutcome> {
+  return conclude(async () => {
+    const tasks = planTasks(context.plan.runDbMaintenance.tasks);
+    const online = tasks.filter((task) => task.stage === 'online');
+    const closed = tasks.filter((task) => task.stage === 'closed');
+    if (options.stage !== 'closed') await runTasks(context, online);
+    if (options.stage === 'online') {
+      return online.length === 0 ? skipped('the plan has no online tasks') : done(`${online.length} online tasks are done`);
+    }
+    const outputs = await runClosed(context, closed);
+    return done(`${closed.length} tasks are done while closed`, outputs);
+  });
+}
+
+async function runClosed(context: PhaseContext, tasks: readonly PlannedTask[]): Promise<Record<string, string>> {
+  const { record } = context;
+  if (tasks.length === 0) {
+    await skipStep(context, phase, { id: 'closed-tasks', title: 'Tasks while closed' }, 'the plan has none');
+    return { 'restore-point': 'none' };
+  }
+  requireState(
+    context,
+    phase,
+    ['closed', 'changing', 'changed'],
+    'Close the site first with `enable-maintenance`: these tasks change what the public works with.',
+  );
+  refuseUnfinished(context, tasks);
+  const changes = tasks.some((task) => blastClasses.indexOf(task.blast) >= blastClasses.indexOf('schema'));
+  if (changes) {
+    const point = await takeRestorePoint(context);
+    context.progress.info(`restore point: ${describeRestorePoint(point)}`);
+  } else {
+    await skipStep(context, phase, { id: 'restore-point', title: 'Take a restore point' }, 'no task changes schema or data');
+  }
+  if (record.status.state !== 'changed') await record.become('changing');
+  await runTasks(context, tasks);
+  await record.become('changed');
+  return { 'restore-point': record.status.restorePoint?.kind ?? 'none' };
+}
+
+/**
+ * A task of class `data` that is not safe to repeat and was killed between intent and outcome is not run again:
+ * nobody knows what it did, but the restore point is known to be good.
+ */
+function refuseUnfinished(context: PhaseContext, tasks: readonly PlannedTask[]): void {
+  for (const task of tasks) {
+    if (task.settings.task !== 'sql' || task.settings.transaction || task.settings.expect !== undefined) continue;
+    const last = context.record.journal.findLast((line) => line.phase === phase && line.step === stepOf(task));
+    if (last?.event === 'intent') {
+      fail({
+        code: 'task-unfinished',
+        message: `Task ${task.id} was interrupted; its statements ran outside a transaction, so what they did is unknown.`,
+        state: 'The site is closed; the restore point is intact.',
+        next: 'Run `rollback` to go back to the restore point.',
+      });
+    }
+  }
+}
+
+async function runTasks(context: PhaseContext, tasks: readonly PlannedTask[]): Promise<void> {
+  const { record, clock } = context;
+  for (const task of tasks) {
+    const begun = clock.monotonicSeconds();
+    const note = (outcome: RecordedTask['outcome'], result: TaskResult): Promise<void> =>
+      record.update({
+        tasks: [
+          ...(record.status.tasks ?? []).filter((other) => other.id !== task.id),
+          {
+            id: task.id,
+            task: task.settings.task,
+            stage: task.stage,
+            outcome,
+            seconds: clock.monotonicSeconds() - begun,
+            summary: result.summary,
+            proof: result.proof,
+            figures: { ...result.figures },
+          },
+        ],
+      });
+    try {
+      await runStep(context, phase, {
+        id: stepOf(task),
+        title: titleOf(task),
+        blast: task.blast,
+        perform: async () => {
+          const result = await perform(context, task.settings);
+          await note('done', result);
+          return { summary: result.summary, proof: result.proof };
+        },
+        describe: ({ summary, proof }) => `${summary}; ${proof}`,
+      });
+    } catch (error) {
+      await note('failed', { summary: failureOf(error).message, proof: '', figures: {} });
+      throw error;
+    }
+  }
+}
+
+function stepOf(task: PlannedTask): string {
+  return `task-${task.id}`;
+}
+
+async function perform(context: PhaseContext, task: TaskSettings): Promise<TaskResult> {
+  const { plan, progress } = context;
+  const database = requireDatabase(context);
+  const { jobs, lockTimeout, statementTimeout } = plan.runDbMaintenance;
+  const options = {
+    lockTimeoutSeconds: task.lockTimeout ?? lockTimeout,
+    statementTimeoutSeconds: task.statementTimeout ?? statementTimeout,
+    onProgress: (line: string) => { progress.info(line); },
+  };
+  switch (task.task) {
+    case 'vacuum':
+      return database.vacuum(task.tables, { ...options, analyze: task.analyze, jobs });
+    case 'analyze':
+      return database.analyze(task.tables, { ...options, jobs });
+    case 'reindex':
+      return database.reindex(task.tables, { ...options, concurrently: task.concurrently });
+    case 'sql':
+      return database.runSql(task.sql, { ...options, inTransaction: task.transaction, expect: task.expect });
+    case 'migrate':
+      return task.command === undefined
+        ? database.migrate(await migrationFiles(context, posix.resolve(context.workspace, task.files ?? '')), { ...options, checksumTable: task.checksumTable })
+        : migrateByCommand(context, database, task.command, task.verify);
+  }
+}
+
+/** The `.sql` files of a folder on the host, in the order of their names. */
+export async function migrationFiles(
+  context: Pick<PhaseContext, 'host'>,
+  folder: string,
+): Promise<readonly MigrationFile[]> {
+  const names = (await context.host.list(folder)).filter((name) => name.endsWith('.sql')).sort();
+  if (names.length === 0) {
+    return fail({
+      code: 'no-migrations',
+      message: `The folder ${folder} has no .sql files.`,
+      state: 'No migration was applied.',
+      next: 'Check the path of `files` in the migrate task, on the host.',
+    });
+  }
+  return Promise.all(
+    names.map(async (name) => {
+      const path = posix.join(folder, name);
+      const sql = new TextDecoder().decode(await context.host.readFile(path));
+      return {
+        name,
+        sql,
+        sha256: await context.host.sha256(path),
+        withoutTransaction: /^--\s*no-transaction\s*$/m.test(sql.split('\n')[0] ?? ''),
+      };
+    }),
+  );
+}
+
+async function migrateByCommand(
+  context: PhaseContext,
+  database: Database,
+  command: readonly string[],
+  verify: string | undefined,
+): Promise<TaskResult> {
+  const { host, progress } = context;
+  const [program, ...rest] = command;
+  const result = await host.run({
+    argv: [program ?? '', ...rest],
+    onStdoutLine: (line) => { progress.info(line); },
+    onStderrLine: (line) => { progress.info(line); },
+  });
+  if (result.exitCode !== 0) {
+    fail({
+      code: 'migration-command-failed',
+      message: `The migration command ${program ?? ''} ended with ${result.exitCode === null ? 'a signal' : `exit code ${result.exitCode}`}.`,
+      state: 'The site is closed; what the command changed is unknown.',
+      next: 'Read its output above; `rollback` goes back to the restore point.',
+    });
+  }
+  const summary = `${program ?? ''} ended well`;
+  if (verify === undefined) return { summary, proof: 'exit code 0 (the plan gives no verify query)', figures: {} };
+  const value = await database.queryValue(verify, { timeoutSeconds: 60 });
+  if (value !== 't' && value !== 'true') {
+    fail({
+      code: 'migration-not-verified',
+      message: `After the migration command the verify query gave ${value ?? 'no row'} instead of true.`,
+      state: 'The site is closed; the command ended with exit code 0, but its effect is not there.',
+      next: 'Look at what the command did; `rollback` goes back to the restore point.',
+    });
+  }
+  return { summary, proof: 'the verify query is true', figures: {} };
+}
+
+function titleOf(task: PlannedTask): string {
+  const { settings } = task;
+  switch (settings.task) {
+    case 'vacuum':
+    case 'analyze':
+    case 'reindex':
+      return `${settings.task} ${settings.tables === 'all' ? 'all tables' : settings.tables.join(', ')}`;
+    case 'migrate':
+      return settings.files === undefined ? `migrate by ${settings.command?.[0] ?? ''}` : `migrate from ${settings.files}`;
+    case 'sql':
+      return `sql ${task.id}`;
+  }
+}
