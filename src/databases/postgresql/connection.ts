@@ -169,7 +169,8 @@ export function parseConnection(text: string): Connection {
     /^([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/.exec(rest) ?? [];
   const parts: Parts = { given: new Map(), extra: new Map() };
   readAuthority(authority, parts.given);
-  if (/[/@]/.test(path)) {
+  // What looks like a path may be the rest of a password with a / or ? in it.
+  if (path.includes('/') || `${path}${query}`.includes('@')) {
     refuse('has a / or @ after the host that is not percent-encoded');
   }
   const fromPath = decode(path, 'database name');
