@@ -1,6 +1,9 @@
 import { fail } from '../ports/failure.ts';
 
-/** What children see of the caller's environment; all else (tokens, passwords) stays here. */
+/**
+ * What children see of the caller's environment; all else (tokens, passwords) stays here. So does
+ * RUNNER_TRACKING_ID, by which a runner ends what a job left: a service that was started again must outlive the job.
+ */
 const inherited = ['PATH', 'HOME', 'USER', 'LOGNAME', 'TMPDIR', 'TZ'] as const;
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
