@@ -1,0 +1,136 @@
+import { posix } from 'node:path';
+import { parseConfig, type Directive } from './config-tree.ts';
+import { serverBlockOf } from './server-blocks.ts';
+
+/** Whether `open_file_cache` is set at a level, and how. */
+export type OpenFileCache = 'unset' | 'off' | 'on';
+
+/** A `server` block that nginx really uses for HTTP. */
+export interface EffectiveServer {
+  /** The file it stands in, as nginx names it. */
+  readonly path: string;
+  readonly openFileCache: OpenFileCache;
+}
+
+/** What nginx says its configuration is, all includes followed. */
+export interface EffectiveConfig {
+  /** All files, as nginx names them. */
+  readonly paths: readonly string[];
+  readonly httpOpenFileCache: OpenFileCache;
+  /** In file order within each file. */
+  readonly servers: readonly EffectiveServer[];
+  /** Every `include` with the file it stands in. */
+  readonly includes: readonly { readonly path: string; readonly pattern: string }[];
+}
+
+const heading = /^# configuration file (.+):$/;
+const deepestInclude = 30;
+
+/**
+ * Reads what `nginx -T` prints: each file under a heading with its name, the main file first.
+ * @throws FailureError `nginx-unreadable`
+ */
+export function readEffectiveConfig(dump: string): EffectiveConfig {
+  const files = new Map<string, readonly Directive[]>();
+  for (const { path, text } of sections(dump)) {
+    if (!files.has(path)) files.set(path, parseConfig(Buffer.from(text), path));
+  }
+  const paths = [...files.keys()];
+  const main = paths[0];
+  const prefix = main === undefined ? '/' : posix.dirname(main);
+  const servers: EffectiveServer[] = [];
+  let httpOpenFileCache: OpenFileCache = 'unset';
+
+  /** The directives of a level with those of the files included there. */
+  const expand = (
+    path: string,
+    directives: readonly Directive[],
+    depth: number,
+  ): readonly { path: string; directive: Directive }[] =>
+    directives.flatMap((directive) => {
+      if (directive.name !== 'include' || depth > deepestInclude) return [{ path, directive }];
+      const pattern = posix.resolve(prefix, directive.args[0] ?? '');
+      return paths
+        .filter((candidate) => matchesGlob(candidate, pattern))
+        .flatMap((included) => expand(included, files.get(included) ?? [], depth + 1));
+    });
+
+  const level = main === undefined ? [] : expand(main, files.get(main) ?? [], 0);
+  for (const { path, directive } of level) {
+    if (directive.name !== 'http' || directive.body === undefined) continue;
+    for (const inner of expand(path, directive.body.directives, 0)) {
+      httpOpenFileCache = cacheSetting(inner.directive) ?? httpOpenFileCache;
+      const block = serverBlockOf(inner.directive);
+      if (block === undefined) continue;
+      const settings = expand(inner.path, block.directives, 0)
+        .map((entry) => cacheSetting(entry.directive))
+        .filter((setting) => setting !== undefined);
+      servers.push({ path: inner.path, openFileCache: settings[0] ?? 'unset' });
+    }
+  }
+  const includes = paths.flatMap((path) =>
+    allDirectives(files.get(path) ?? [])
+      .filter(({ name }) => name === 'include')
+      .map(({ args }) => ({ path, pattern: args[0] ?? '' })),
+  );
+  return { paths, httpOpenFileCache, servers, includes };
+}
+
+function sections(dump: string): readonly { path: string; text: string }[] {
+  const found: { path: string; lines: string[] }[] = [];
+  for (const line of dump.split('\n')) {
+    const path = heading.exec(line)?.[1];
+    if (path !== undefined) found.push({ path, lines: [] });
+    else found.at(-1)?.lines.push(line);
+  }
+  return found.map(({ path, lines }) => ({ path, text: lines.join('\n') }));
+}
+
+function allDirectives(directives: readonly Directive[]): readonly Directive[] {
+  return directives.flatMap((directive) => [
+    directive,
+    ...allDirectives(directive.body?.directives ?? []),
+  ]);
+}
+
+function cacheSetting(directive: Directive): OpenFileCache | undefined {
+  if (directive.name !== 'open_file_cache') return undefined;
+  return directive.args[0] === 'off' ? 'off' : 'on';
+}
+
+/** The wildcards of glob(7), which nginx's `include` takes. */
+function matchesGlob(path: string, pattern: string): boolean {
+  if (path === pattern) return true;
+  if (!/[*?[]/.test(pattern)) return false;
+  const expression = pattern.replaceAll(/\[!?[^\]]*\]|[\s\S]/g, (part) => {
+    if (part === '*') return '[^/]*';
+    if (part === '?') return '[^/]';
+    if (part.length > 1) return part.replace(/^\[!/, '[^').replaceAll('\\', '\\\\');
+    return part.replace(/[\\^$.|+()[\]{}]/, String.raw`\$&`);
+  });
+  return new RegExp(`^${expression}$`).test(path);
+}
+
+/**
+ * What to do about nginx's cache of open files, which would hide the flag from the hook's `-f` test for up
+ * to `open_file_cache_valid` (60 s by default). The test runs with the settings of the `server` level.
+ */
+export function decideOpenFileCache(
+  http: OpenFileCache,
+  chosen: readonly OpenFileCache[],
+): { readonly kind: 'leave' | 'turn-off' } | { readonly kind: 'refuse'; readonly reason: string } {
+  if (chosen.includes('on')) {
+    return {
+      kind: 'refuse',
+      reason: 'a chosen `server` block sets open_file_cache, which hides the flag',
+    };
+  }
+  if (http !== 'on' || chosen.every((setting) => setting === 'off')) return { kind: 'leave' };
+  if (!chosen.includes('off')) return { kind: 'turn-off' };
+  return {
+    kind: 'refuse',
+    reason:
+      'open_file_cache is set for all servers and turned off in some of the chosen `server` blocks only, ' +
+      'so that one snippet cannot serve them all',
+  };
+}

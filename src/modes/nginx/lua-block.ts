@@ -1,0 +1,56 @@
+/**
+ * Finds the end of the Lua code of a `*_by_lua_block { … }` directive. Braces in Lua strings, comments and
+ * long brackets do not count (Lua 5.1 reference manual, section 2.1).
+ * @param text the file, one character a byte
+ * @param from offset right after the opening brace
+ * @returns offset of the closing brace; `undefined` when there is none
+ */
+export function endOfLuaBlock(text: string, from: number): number | undefined {
+  let depth = 1;
+  let at = from;
+  while (at < text.length) {
+    const char = text[at];
+    if (char === '-' && text[at + 1] === '-') {
+      at = endOfComment(text, at);
+    } else if (char === '"' || char === "'") {
+      at = endOfString(text, at, char);
+    } else if (char === '[') {
+      at = endOfLongBracket(text, at) ?? at + 1;
+    } else if (char === '{') {
+      depth += 1;
+      at += 1;
+    } else if (char === '}') {
+      depth -= 1;
+      if (depth === 0) return at;
+      at += 1;
+    } else {
+      at += 1;
+    }
+  }
+  return undefined;
+}
+
+function endOfComment(text: string, at: number): number {
+  if (text[at + 2] === '[') {
+    const end = endOfLongBracket(text, at + 2);
+    if (end !== undefined) return end;
+  }
+  const lineFeed = text.indexOf('\n', at);
+  return lineFeed === -1 ? text.length : lineFeed + 1;
+}
+
+function endOfString(text: string, at: number, quote: string): number {
+  let next = at + 1;
+  while (next < text.length && text[next] !== quote) next += text[next] === '\\' ? 2 : 1;
+  return next + 1;
+}
+
+/** `[[ … ]]`, `[==[ … ]==]`; `undefined` when the bracket opens none. An unended one takes the rest of the file. */
+function endOfLongBracket(text: string, at: number): number | undefined {
+  let level = 0;
+  while (text[at + 1 + level] === '=') level += 1;
+  if (text[at + 1 + level] !== '[') return undefined;
+  const closing = `]${'='.repeat(level)}]`;
+  const end = text.indexOf(closing, at + 2 + level);
+  return end === -1 ? text.length : end + closing.length;
+}
