@@ -1,0 +1,504 @@
+import {
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { chmod, mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { failureOf, type Failure } from '../../src/ports/failure.ts';
+import { folderPaths } from '../../src/modes/nginx/snippet.ts';
+import type { NginxPrior } from '../../src/modes/nginx/prior.ts';
+import { startNginxSite, type NginxSite, type SiteShape } from '../fixtures/nginx-site.ts';
+
+const plain: SiteShape = {
+  name: 'shop',
+  render: ({ port, app }) =>
+    `server {\n    listen 127.0.0.1:${port};\n    location / { proxy_pass http://${app}; }\n    location = /moved { internal; return 200 "moved"; }\n}\n`,
+};
+const other: SiteShape = {
+  name: 'other',
+  render: ({ port }) => `server { listen 127.0.0.1:${port}; return 200 "other"; }\n`,
+};
+
+const started: NginxSite[] = [];
+afterEach(async () => {
+  for (const site of started.splice(0)) await site.stop();
+});
+
+async function start(...shapes: [SiteShape, ...SiteShape[]]): Promise<NginxSite> {
+  const site = await startNginxSite(...shapes);
+  started.push(site);
+  return site;
+}
+
+async function failureIn(action: Promise<unknown>): Promise<Failure> {
+  return action.then(
+    () => Promise.reject(new Error('it did not fail')),
+    (error: unknown) => failureOf(error),
+  );
+}
+
+const isOpen = async (site: NginxSite) => (await site.ask()).body === 'app GET / 0 bytes';
+
+describe('closing and opening', () => {
+  test('are idempotent, and the state tells them', async () => {
+    const site = await start(plain);
+    const mode = site.mode();
+    expect((await failureIn(mode.close())).code).toBe('nginx-hook-missing');
+    const prior = await mode.plan();
+    expect(await mode.installed(prior)).toBe(false);
+    expect(existsSync(site.folder)).toBe(false);
+    await mode.install(prior);
+    await mode.install(prior);
+    expect(await mode.state()).toEqual({ kind: 'open' });
+    await mode.open();
+    await mode.close();
+    await mode.close();
+    expect(await mode.state()).toEqual({ kind: 'closed', windowId: 'window-1' });
+    expect(await mode.installed(prior)).toBe(true);
+    expect((await failureIn(mode.restore(prior))).code).toBe('nginx-still-closed');
+    expect((await site.ask()).status).toBe(503);
+    await mode.open();
+    await mode.open();
+    expect(await isOpen(site)).toBe(true);
+    expect(statSync(join(site.folder, 'server.conf')).mode & 0o777).toBe(0o600);
+    expect(statSync(join(site.folder, 'original')).mode & 0o777).toBe(0o700);
+    await mode.restore(prior);
+    expect(existsSync(site.folder)).toBe(false);
+  });
+
+  test('do not touch a request that is under way, even when nginx redirects it internally', async () => {
+    const site = await start(plain);
+    const mode = site.mode();
+    await mode.install(await mode.plan());
+    const hold = site.hold();
+    const answered = site.ask({
+      method: 'POST',
+      body: 'x',
+      headers: { 'x-answer-with': '/moved' },
+    });
+    await hold.arrived;
+    await mode.close();
+    expect((await site.ask()).status).toBe(503);
+    hold.release();
+    expect(await answered).toMatchObject({ status: 200, body: 'moved' });
+  });
+
+  test('never touch the flag of somebody else', async () => {
+    const site = await start(plain);
+    const mode = site.mode();
+    const prior = await mode.plan();
+    await mode.install(prior);
+    const another = site.mode({ windowId: 'window-2' });
+    await another.close();
+    for (const action of [
+      () => mode.close(),
+      () => mode.open(),
+      () => mode.restore(prior),
+      () => mode.install(prior),
+    ]) {
+      const failure = await failureIn(action());
+      expect(failure.code).toBe('closed-by-another');
+      expect(failure.message).toContain('window-2');
+    }
+    expect(await mode.state()).toEqual({ kind: 'closed-by-another', holder: 'window-2' });
+    expect(await mode.check()).toContainEqual(
+      expect.objectContaining({ id: 'nginx-flag', verdict: 'failed', value: 'closed by window-2' }),
+    );
+    expect((await site.ask()).status).toBe(503);
+    await another.open();
+    expect(await mode.restore(prior)).toMatchObject({ kind: 'restored' });
+    expect(await isOpen(site)).toBe(true);
+  });
+
+  test('concern the chosen blocks only, and the internal paths answer nobody from outside', async () => {
+    const two: SiteShape = {
+      name: 'shop',
+      render: ({ port, app }) =>
+        `server { listen 127.0.0.1:${port}; server_name Shop.test www.shop.test; location / { proxy_pass http://${app}; } }\n` +
+        `server { listen 127.0.0.1:${port}; server_name admin.test; return 200 "admin"; }\n`,
+    };
+    const site = await start(two, other);
+    const mode = site.mode({ servers: ['shop.test'] });
+    const prior = (await mode.plan()) as NginxPrior;
+    expect(prior.files.map(({ path }) => path)).toEqual([site.server.siteFile]);
+    await mode.install(prior);
+    await mode.close();
+    expect((await site.ask({ headers: { host: 'www.shop.test' } })).status).toBe(503);
+    expect((await site.ask({ headers: { host: 'admin.test' } })).body).toBe('admin');
+    expect((await site.ask({ site: 'other' })).body).toBe('other');
+    await mode.open();
+    for (const kind of ['page', 'json', 'probe']) {
+      const path = `/.maintenance-window/${prior.hookId}/${kind}`;
+      expect((await site.ask({ path, headers: { host: 'shop.test' } })).status).toBe(404);
+    }
+    const failure = await failureIn(site.mode({ servers: ['www.shop.tets'] }).plan());
+    expect(failure.code).toBe('nginx-unknown-server');
+    expect(failure.message).toContain('did you mean www.shop.test?');
+  });
+
+  test("show the user's own page, whatever is in it", async () => {
+    const site = await start(plain);
+    const page = `<!doctype html><title>$</title><style>a::after { content: "$"; }</style>\n${'日本 "größer" \\ \\n 😀 '.repeat(3800)}`;
+    expect(Buffer.byteLength(page)).toBeGreaterThan(100_000);
+    const file = join(site.server.folder, 'page.html');
+    writeFileSync(file, page);
+    const mode = site.mode({ pageFile: file });
+    await mode.install(await mode.plan());
+    await mode.close();
+    const { body } = await site.ask({ headers: { accept: 'text/html' } });
+    expect(body).toBe(page.replace('$', '&#36;').replace('$', String.raw`\24 `));
+    const log = readFileSync(join(site.server.logFolder, 'error.log'), 'utf8');
+    expect(log).not.toMatch(/\[(?:warn|emerg)\]/);
+  });
+});
+
+describe('putting the hook in', () => {
+  test('refuses a configuration that is broken already, and touches nothing', async () => {
+    const site = await start(plain);
+    const mode = site.mode();
+    const prior = await mode.plan();
+    writeFileSync(join(site.server.folder, 'sites', 'zz.conf'), 'no_such_directive;\n');
+    const before = readFileSync(site.server.siteFile);
+    for (const action of [() => mode.plan(), () => mode.install(prior)]) {
+      const failure = await failureIn(action());
+      expect(failure.code).toBe('nginx-already-broken');
+      expect(failure.message).toContain('no_such_directive');
+    }
+    expect(readFileSync(site.server.siteFile)).toEqual(before);
+    expect(existsSync(site.folder)).toBe(false);
+  });
+
+  test('gives the original bytes back when nginx refuses the hook', async () => {
+    const site = await start({
+      name: 'shop',
+      render: ({ port }) =>
+        `server { listen 127.0.0.1:${port}; open_file_cache off; return 200 "x"; }`,
+    });
+    const mode = site.mode();
+    const before = readFileSync(site.server.siteFile);
+    const prior = { ...((await mode.plan()) as NginxPrior), openFileCacheOff: true };
+    const failure = await failureIn(mode.install(prior));
+    expect(failure.code).toBe('nginx-refused-hook');
+    expect(failure.message).toContain('"open_file_cache" directive is duplicate');
+    expect(readFileSync(site.server.siteFile)).toEqual(before);
+    expect(existsSync(site.folder)).toBe(false);
+  });
+
+  test('undoes everything when the public URL does not answer from the hook', async () => {
+    const site = await start(plain, other);
+    const before = readFileSync(site.server.siteFile);
+    const mode = site.mode({
+      siteFiles: [site.server.siteFile],
+      publicUrl: `http://127.0.0.1:${site.server.sites[1]!.port}/`,
+      proof: { answers: 3, seconds: 0.5 },
+    });
+    const failure = await failureIn(mode.install(await mode.plan()));
+    expect(failure.code).toBe('nginx-hook-not-live');
+    expect(readFileSync(site.server.siteFile)).toEqual(before);
+    expect(existsSync(site.folder)).toBe(false);
+    expect(await isOpen(site)).toBe(true);
+  });
+
+  test('undoes everything when nginx cannot be told to reload, and tells no secret', async () => {
+    const site = await start(plain);
+    const before = readFileSync(site.server.siteFile);
+    const mode = site.mode({
+      reloadCommand: ['/bin/sh', '-c', 'echo "token secret-token-of-header" >&2; exit 3'],
+      bypassHeader: { name: 'X-A', token: 'secret-token-of-header' },
+    });
+    const failure = await failureIn(mode.install(await mode.plan()));
+    expect(failure).toMatchObject({ code: 'nginx-reload-failed' });
+    expect(failure.message).toContain('token ***');
+    expect(readFileSync(site.server.siteFile)).toEqual(before);
+    expect(existsSync(site.folder)).toBe(false);
+  });
+
+  test("notices that nginx's workers cannot see the flag", async () => {
+    const site = await start(plain);
+    const state = join(site.server.folder, 'state');
+    await mkdir(state);
+    await chmod(state, 0o700);
+    const mode = site.mode({ proof: { answers: 3, seconds: 0.5 } });
+    expect(await mode.check()).toContainEqual(
+      expect.objectContaining({ id: 'nginx-folder', verdict: 'warning' }),
+    );
+    const prior = await mode.plan();
+    if (process.getuid?.() === 0) {
+      // The workers run as another user.
+      const failure = await failureIn(mode.install(prior));
+      expect(failure.code).toBe('nginx-hook-not-live');
+      expect(failure.message).toContain('cannot see into its folder');
+      expect(failure.next).toContain('chmod o+x');
+      await chmod(state, 0o711);
+    }
+    await mode.install(prior);
+    expect(await mode.installed(prior)).toBe(true);
+    await rm(folderPaths(site.folder).probe);
+    expect(await mode.installed(prior)).toBe(false);
+  });
+
+  test('follows a symbolic link and leaves it one', async () => {
+    const site = await start(plain);
+    const { siteFile } = site.server;
+    const available = join(site.server.folder, 'shop-available');
+    await rename(siteFile, available);
+    symlinkSync(available, siteFile);
+    const before = readFileSync(available);
+    // Named twice, by the link and by the file.
+    const mode = site.mode({ siteFiles: [siteFile, available] });
+    const prior = (await mode.plan()) as NginxPrior;
+    expect(prior.files).toMatchObject([{ path: siteFile, realPath: available }]);
+    await mode.install(prior);
+    expect(lstatSync(siteFile).isSymbolicLink()).toBe(true);
+    expect(readFileSync(available, 'utf8').match(/include/g)).toHaveLength(1);
+    expect(await mode.restore(prior)).toMatchObject({ kind: 'restored' });
+    expect(lstatSync(siteFile).isSymbolicLink()).toBe(true);
+    expect(readFileSync(available)).toEqual(before);
+  });
+
+  test('refuses a file that somebody changed since it was planned', async () => {
+    const site = await start(plain);
+    const mode = site.mode();
+    const prior = await mode.plan();
+    const edited = `# edited\n${readFileSync(site.server.siteFile, 'utf8')}`;
+    writeFileSync(site.server.siteFile, edited);
+    expect((await failureIn(mode.install(prior))).code).toBe('nginx-site-changed');
+    expect(readFileSync(site.server.siteFile, 'utf8')).toBe(edited);
+    expect(existsSync(site.folder)).toBe(false);
+  });
+});
+
+describe('a run that was killed', () => {
+  async function planned() {
+    const site = await start(plain);
+    const mode = site.mode();
+    const original = readFileSync(site.server.siteFile, 'utf8');
+    const prior = (await mode.plan()) as NginxPrior;
+    const file = prior.files[0]!;
+    const hooked =
+      original.slice(0, file.insertions[0]!.offset) +
+      file.insertions[0]!.text +
+      original.slice(file.insertions[0]!.offset);
+    return { site, mode, original, prior, hooked };
+  }
+  type Planned = Awaited<ReturnType<typeof planned>>;
+
+  /** What `install` leaves when it is killed at that point, made by hand or by a whole `install`. */
+  const kills: [string, (state: Planned) => Promise<void>][] = [
+    [
+      'after its folder was made, with a temporary file beside the site file',
+      async ({ site }) => {
+        await mkdir(join(site.folder, 'original'), { recursive: true });
+        const name = `.shop.conf.999999999-${'a'.repeat(24)}.tmp`;
+        writeFileSync(join(site.server.folder, 'sites', name), 'half');
+      },
+    ],
+    [
+      'after the snippet was written',
+      async ({ site, mode, original, prior }) => {
+        await mode.install(prior);
+        writeFileSync(site.server.siteFile, original);
+        await site.server.reload();
+      },
+    ],
+    [
+      'after the site file was written, before the reload',
+      async ({ site, mode, original, prior, hooked }) => {
+        await mode.install(prior);
+        writeFileSync(site.server.siteFile, original);
+        await site.server.reload();
+        writeFileSync(site.server.siteFile, hooked);
+      },
+    ],
+    ['after the reload', async ({ mode, prior }) => mode.install(prior)],
+    [
+      'while it took the hook out, before the reload',
+      async ({ site, mode, original, prior }) => {
+        await mode.install(prior);
+        writeFileSync(site.server.siteFile, original);
+      },
+    ],
+    [
+      'while it took the hook out, after the reload',
+      async ({ site, mode, original, prior }) => {
+        await mode.install(prior);
+        writeFileSync(site.server.siteFile, original);
+        await site.server.reload();
+        await rm(folderPaths(site.folder).snippet);
+      },
+    ],
+  ];
+
+  const expectNoTrace = async ({ site, original }: Planned) => {
+    expect(readFileSync(site.server.siteFile, 'utf8')).toBe(original);
+    expect(existsSync(site.folder)).toBe(false);
+    expect(readdirSync(join(site.server.folder, 'sites'))).toEqual(['shop.conf']);
+    expect(await isOpen(site)).toBe(true);
+  };
+
+  test.each(kills)('%s, is undone by restore', async (_, kill) => {
+    const state = await planned();
+    await kill(state);
+    expect(['restored', 'nothing-to-do']).toContain((await state.mode.restore(state.prior)).kind);
+    await expectNoTrace(state);
+  });
+
+  test.each(kills)('%s, goes on when it runs again', async (_, kill) => {
+    const state = await planned();
+    await kill(state);
+    await state.mode.install(state.prior);
+    expect(await state.mode.installed(state.prior)).toBe(true);
+    expect(readFileSync(state.site.server.siteFile, 'utf8')).toBe(state.hooked);
+    await state.mode.close();
+    expect((await state.site.ask()).status).toBe(503);
+    await state.mode.open();
+    expect(await state.mode.restore(state.prior)).toMatchObject({ kind: 'restored' });
+    await expectNoTrace(state);
+  });
+});
+
+describe('a hook that an earlier window left', () => {
+  test('is taken over, not put in twice, and goes with the line of this window', async () => {
+    const site = await start(plain);
+    const original = readFileSync(site.server.siteFile);
+    const first = site.mode();
+    await first.install(await first.plan());
+
+    const second = site.mode({ windowId: 'window-2' });
+    const prior = (await second.plan()) as NginxPrior;
+    expect(prior.files).toMatchObject([{ hookedBefore: true }]);
+    expect(prior.snippetBefore).toMatch(/^[0-9a-f]{64}$/);
+    expect(await second.installed(prior)).toBe(false);
+    await second.install(prior);
+    expect(readFileSync(site.server.siteFile, 'utf8').match(/include/g)).toHaveLength(1);
+    await second.close();
+    expect((await site.ask()).headers['x-maintenance']).toBe('window-2');
+    await second.open();
+    const restoration = await second.restore(prior);
+    expect(restoration).toMatchObject({ kind: 'restored' });
+    expect(restoration).toHaveProperty('detail', expect.stringContaining('earlier window'));
+    expect(readFileSync(site.server.siteFile)).toEqual(original);
+    expect(existsSync(site.folder)).toBe(false);
+  });
+
+  test('comes back as it was when this window cannot put in its own', async () => {
+    const site = await start(plain);
+    const first = site.mode();
+    const earlier = await first.plan();
+    await first.install(earlier);
+    const second = site.mode({ windowId: 'window-2', reloadCommand: ['/bin/false'] });
+    expect((await failureIn(second.install(await second.plan()))).code).toBe('nginx-reload-failed');
+    expect(await first.installed(earlier)).toBe(true);
+    await first.close();
+    expect((await site.ask()).headers['x-maintenance']).toBe('window-1');
+  });
+
+  test('in a file that this window does not name is refused', async () => {
+    const site = await start(plain, other);
+    const both = site.mode();
+    await both.install(await both.plan());
+    const one = site.mode({ siteFiles: [site.server.siteFile] });
+    const failure = await failureIn(one.plan());
+    expect(failure.code).toBe('nginx-stray-hook');
+    expect(failure.message).toContain('other.conf');
+    expect(await one.check()).toContainEqual(
+      expect.objectContaining({ id: 'nginx-stray-hook', verdict: 'failed' }),
+    );
+  });
+});
+
+describe('giving back', () => {
+  test('takes only our line out of a file that was edited meanwhile, and says so', async () => {
+    const site = await start(plain, other);
+    const mode = site.mode();
+    const original = readFileSync(site.server.siteFile, 'utf8');
+    const prior = await mode.plan();
+    await mode.install(prior);
+    const edited = readFileSync(site.server.siteFile, 'utf8').replace(
+      'location /',
+      '# mine\n  location /',
+    );
+    writeFileSync(site.server.siteFile, edited);
+    await chmod(site.server.siteFile, 0o640);
+    const restoration = await mode.restore(prior);
+    expect(restoration.kind).toBe('partly-restored');
+    expect(restoration).toHaveProperty('detail', expect.stringContaining(site.server.siteFile));
+    expect(readFileSync(site.server.siteFile, 'utf8')).toBe(
+      original.replace('location /', '# mine\n  location /'),
+    );
+    expect(statSync(site.server.siteFile).mode & 0o777).toBe(0o640);
+    expect(await isOpen(site)).toBe(true);
+    expect(existsSync(site.folder)).toBe(false);
+    // Again: there is nothing of ours, and it still says that the file is not what it was.
+    expect((await mode.restore(prior)).kind).toBe('partly-restored');
+  });
+
+  test('puts everything back as found when nginx refuses it without the hook', async () => {
+    const site = await start(plain);
+    const mode = site.mode();
+    const prior = await mode.plan();
+    await mode.install(prior);
+    const hooked = readFileSync(site.server.siteFile);
+    const broken = join(site.server.folder, 'sites', 'zz.conf');
+    writeFileSync(broken, 'no_such_directive;\n');
+    const failure = await failureIn(mode.restore(prior));
+    expect(failure.code).toBe('nginx-refused-original');
+    expect(failure.message).toContain('no_such_directive');
+    expect(readFileSync(site.server.siteFile)).toEqual(hooked);
+    expect(await mode.installed(prior)).toBe(true);
+    await rm(broken);
+    expect(await mode.restore(prior)).toMatchObject({ kind: 'restored' });
+  });
+});
+
+describe('checks', () => {
+  const verdictOf = async (
+    site: NginxSite,
+    id: string,
+    changed: Parameters<NginxSite['mode']>[0],
+  ) => (await site.mode(changed).check()).find((check) => check.id === id);
+
+  test('refuse what could not work, each with a next step', async () => {
+    const site = await start(
+      {
+        name: 'shop',
+        render: ({ port }) =>
+          `server { listen 127.0.0.1:${port}; open_file_cache max=10; return 200 "x"; }`,
+      },
+      other,
+    );
+    const { folder } = site.server;
+    writeFileSync(join(folder, 'page.html'), '<script>$</script>');
+    writeFileSync(join(folder, 'unused'), 'server { listen 1; }');
+    writeFileSync(join(folder, 'upstreams'), 'upstream a { server 127.0.0.1:1; }');
+    for (const [id, changed, value] of [
+      ['nginx-version', { nginxCommand: ['/no/such/nginx'] }, '/no/such/nginx'],
+      [
+        'nginx-config',
+        { nginxCommand: [site.server.command[0], '-c', '/no/such.conf'] },
+        'such.conf',
+      ],
+      ['nginx-site-files', { siteFiles: ['/no/such/site'] }, '/no/such/site'],
+      ['nginx-site-files', { siteFiles: [join(folder, 'upstreams')] }, 'upstreams'],
+      ['nginx-site-files', { servers: ['shop.test'] }, 'shop.test'],
+      ['nginx-open-file-cache', {}, 'open_file_cache'],
+      ['nginx-open-file-cache', { siteFiles: [join(folder, 'unused')] }, 'unused'],
+      ['nginx-page', { pageFile: join(folder, 'page.html') }, 'page.html'],
+      ['nginx-page', { pageFile: '/no/such/page' }, '/no/such/page'],
+    ] as const) {
+      const check = await verdictOf(site, id, changed);
+      expect(check).toMatchObject({ id, verdict: 'failed', next: expect.any(String) });
+      expect(check!.value).toContain(value);
+    }
+    expect(await verdictOf(site, 'nginx-bypass', { bypassHeader: undefined })).toMatchObject({
+      verdict: 'warning',
+    });
+    expect(existsSync(site.folder)).toBe(false);
+  });
+});
