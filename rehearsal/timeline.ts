@@ -15,6 +15,7 @@ type Row = { readonly at: number; readonly cells: readonly [string, string, stri
 
 const heading = ['time', 'phase', 'step', 'outcome', 'what it proved'] as const;
 const longestCell = 34;
+const longestDetail = 120;
 
 /**
  * A window as text: a line for each step and for each moment at which the public's view changed,
@@ -105,6 +106,6 @@ function oneLine(text: string): string {
 
 /** The last column may be long, the others keep the table readable. */
 function shortened(cell: string, column: number): string {
-  const isLast = column === heading.length - 1;
-  return isLast || cell.length <= longestCell ? cell : `${cell.slice(0, longestCell - 1)}…`;
+  const longest = column === heading.length - 1 ? longestDetail : longestCell;
+  return cell.length <= longest ? cell : `${cell.slice(0, longest - 1)}…`;
 }

@@ -67,12 +67,10 @@ async function runWhole(surroundings: Surroundings): Promise<ActionResult> {
   const post = postActions['maintenance-window'];
   // Refused before a record was opened: nothing to make safe, nothing to report.
   if (windowId === undefined || post === undefined) return result;
-  const { inputs } = surroundings;
   const after = await post({
     ...surroundings,
     // The window may have been cancelled; making it safe must not be.
     signal: new AbortController().signal,
-    inputs: Object.fromEntries(Object.entries(inputs).filter(([key]) => ['plan', 'name', 'state-dir'].includes(key))),
   });
   const outcome = result.outcome.kind === 'failed' ? result.outcome : after.outcome;
   return { outcome, outputs: { ...result.outputs, ...after.outputs } };

@@ -8,7 +8,7 @@ import { databaseName } from './database-names.ts';
 import { giveBack, liftFlag } from './disable-maintenance.ts';
 import { installHook, setFlag } from './enable-maintenance.ts';
 import { conclude, done, skipped, type PhaseContext, type PhaseOutcome } from './phase.ts';
-import { requireDatabase } from './requirements.ts';
+import { requireDatabase, requireMode } from './requirements.ts';
 import { seal, unseal } from './restore-point.ts';
 import { provenChecks } from './smoke-test.ts';
 
@@ -104,7 +104,8 @@ async function act(context: PhaseContext, decision: Exclude<AfterFailure, { kind
       await testAndReopen(context);
       return done('nothing of schema or data was changed; the site is open again', { outcome: 'reopened' });
     case 'restore': {
-      await installHook(context, phase);
+      // Behind a closed door nothing of the hook is touched: a reload that goes wrong could open it.
+      if ((await requireMode(context).state()).kind !== 'closed') await installHook(context, phase);
       await setFlag(context, phase);
       const failed = await restoreDatabase(context);
       await testAndReopen(context);

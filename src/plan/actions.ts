@@ -179,7 +179,10 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
     replaces: 'The whole runbook',
     section: {},
     groups: ['window', 'contacts', 'database'],
-    invocation: preflightInvocation,
+    invocation: {
+      ...preflightInvocation,
+      'output-directory': reportInvocation['output-directory'],
+    },
     requires: ['name', 'public-url', 'database.url', 'enable-maintenance.site-files'],
     outputs: {
       ...recordOutputs,

@@ -110,7 +110,7 @@ export function absolutePath() {
 /** A path on the host: absolute, or from the root of the checked-out repository. */
 export function hostPath() {
   return z
-    .string('is a path')
+    .string('is an absolute path, or one from the root of the repository')
     .regex(
       /^(?!.*(?:^|\/)\.\.(?:\/|$))[^\u0000-\u001f\u007f]+$/,
       'is an absolute path, or one from the root of the repository, without ".." and control characters',

@@ -325,7 +325,7 @@ async function load(
   existing: ExistingRecord,
 ): Promise<WindowRecord> {
   if (existing.kind !== 'status') throw new Error('only a readable record can be loaded');
-  const journal = await readJournal(host, place.journalFile);
+  const journal = await mendJournal(host, place.journalFile);
   return new WindowRecord(host, clock, place, runId, {
     status: existing.status,
     // A kill in the middle of archiving leaves lines of the window before.
@@ -391,6 +391,17 @@ export function parseStatus(text: string): ExistingRecord {
     reason:
       issue === undefined ? 'its shape is unknown' : `${issue.path.join('.')}: ${issue.message}`,
   };
+}
+
+/** Reads the journal and takes a line off that a kill cut short: the next one must not be glued to it. */
+async function mendJournal(host: Host, path: string): Promise<JournalLine[]> {
+  const bytes = await host.readFile(path);
+  if (bytes === undefined) return [];
+  const text = new TextDecoder().decode(bytes);
+  if (text !== '' && !text.endsWith('\n')) {
+    await host.writeFile(path, text.slice(0, text.lastIndexOf('\n') + 1), { mode: 0o600 });
+  }
+  return parseJournal(text);
 }
 
 async function readJournal(host: Host, path: string): Promise<JournalLine[]> {
