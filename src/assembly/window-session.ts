@@ -21,7 +21,10 @@ export interface ActionResult {
 }
 
 /** A phase's body over an open window. */
-export type WindowBody = (context: PhaseContext, invocation: Readonly<Record<string, unknown>>) => Promise<PhaseOutcome>;
+export type WindowBody = (
+  context: PhaseContext,
+  invocation: Readonly<Record<string, unknown>>,
+) => Promise<PhaseOutcome>;
 
 /** Opens the window's record for this run and runs a phase over it. */
 export async function withWindow(
@@ -32,7 +35,7 @@ export async function withWindow(
   return guarded(async () => {
     const world = worldOf(surroundings);
     const settings = await assembleSettings(id, surroundings, world.host);
-    const { plan, raw } = settings;
+    const { plan, raw, invocation } = settings;
     // Secrets are looked up, and all refusals made, before the record is opened.
     secretsOf(plan, surroundings);
     const position = positionIn(plan.window, world.clock.now());
@@ -44,6 +47,7 @@ export async function withWindow(
       settings: raw,
       deadline,
       leaseUntil: deadline,
+      windowId: windowIdOf(invocation),
       suffix: randomBytes(2).toString('hex'),
     });
     await record.update({ settings: raw });
@@ -64,15 +68,18 @@ export async function withTakenWindow(
   return guarded(async () => {
     const world = worldOf(surroundings);
     const settings = await assembleSettings(id, surroundings, world.host);
-    const { plan } = settings;
+    const { plan, invocation } = settings;
+    const windowId = windowIdOf(invocation);
     const record = await takeRecord(world.host, world.clock, {
       stateDir: plan.stateDir,
       name: plan.name ?? '',
       runId: surroundings.run.id,
+      windowId,
     });
     const isOther = whose === 'own' && record?.status.run.id !== surroundings.run.id;
     if (record === undefined || isOther) {
-      const reason = `there is no open window of the name ${plan.name ?? ''} under ${plan.stateDir}`;
+      const wanted = windowId ?? `of the name ${plan.name ?? ''}`;
+      const reason = `there is no open window ${wanted} under ${plan.stateDir}`;
       return { outcome: { kind: 'skipped', reason, outputs: {} }, outputs: { outcome: 'nothing' } };
     }
     return runBody(settings, surroundings, world, record, body);
@@ -146,6 +153,11 @@ async function letGo(record: WindowRecord, outcome: PhaseOutcome): Promise<void>
   if (checks === undefined || outcome.kind === 'failed') await record.release();
 }
 
+function windowIdOf(invocation: Readonly<Record<string, unknown>>): string | undefined {
+  const id = invocation['window-id'];
+  return typeof id === 'string' ? id : undefined;
+}
+
 /** Turns what is thrown before a phase begins into a result. */
 export async function guarded(body: () => Promise<ActionResult>): Promise<ActionResult> {
   try {
@@ -154,4 +166,3 @@ export async function guarded(body: () => Promise<ActionResult>): Promise<Action
     return { outcome: { kind: 'failed', failure: failureOf(error), outputs: {} }, outputs: {} };
   }
 }
-

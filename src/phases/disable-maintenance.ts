@@ -20,7 +20,7 @@ export function disableMaintenance(
     }
     if (record.status.state === 'reopened') {
       await giveBack(context, phase);
-      return done('the site is open already', outputs(context));
+      return done('the site is open already', downtimeOutputs(context));
     }
     const accepted: WindowState[] = ['closed', 'changed', 'reopening'];
     if (options.reopenHeld) accepted.push('held');
@@ -36,7 +36,10 @@ export function disableMaintenance(
     await liftFlag(context, phase);
     await record.become('reopened');
     await giveBack(context, phase);
-    return done(`the public reaches the application after ${formatDuration(downtimeSeconds(context) ?? 0)} of maintenance`, outputs(context));
+    return done(
+      `the public reaches the application after ${formatDuration(downtimeSeconds(context) ?? 0)} of maintenance`,
+      downtimeOutputs(context),
+    );
   });
 }
 
@@ -54,7 +57,8 @@ export async function liftFlag(context: PhaseContext, callingPhase: string): Pro
     blast: 'app',
     observe: async () => {
       const { maintenance } = record.status;
-      if (maintenance?.reopenedAt === undefined || (await mode.state()).kind !== 'open') return undefined;
+      if (maintenance?.reopenedAt === undefined || (await mode.state()).kind !== 'open')
+        return undefined;
       const view = await look(2);
       return view.kind === 'seen'
         ? { reopenedAt: maintenance.reopenedAt, observed: view.observed, seconds: view.seconds }
@@ -77,7 +81,8 @@ export async function liftFlag(context: PhaseContext, callingPhase: string): Pro
       }
       return { reopenedAt, observed: view.observed, seconds: view.seconds };
     },
-    describe: (result) => `the public sees ${result.observed} after ${formatDuration(result.seconds)}`,
+    describe: (result) =>
+      `the public sees ${result.observed} after ${formatDuration(result.seconds)}`,
   });
 }
 
@@ -86,7 +91,12 @@ export async function giveBack(context: PhaseContext, callingPhase: string): Pro
   const { plan, record } = context;
   const mode = requireMode(context);
   if (plan.disableMaintenance.hook === 'keep') {
-    await skipStep(context, callingPhase, { id: 'give-back', title: 'Give the site files back' }, 'the plan keeps the hook');
+    await skipStep(
+      context,
+      callingPhase,
+      { id: 'give-back', title: 'Give the site files back' },
+      'the plan keeps the hook',
+    );
     return;
   }
   const prior = record.status.maintenance?.prior;
@@ -97,11 +107,14 @@ export async function giveBack(context: PhaseContext, callingPhase: string): Pro
     blast: 'app',
     observe: async () => {
       const { restoration } = record.status.maintenance ?? {};
-      return restoration !== undefined && !(await mode.installed(prior)) ? { detail: restoration } : undefined;
+      return restoration !== undefined && !(await mode.installed(prior))
+        ? { detail: restoration }
+        : undefined;
     },
     perform: async () => {
       const restoration = await mode.restore(prior);
-      const detail = restoration.kind === 'nothing-to-do' ? 'nothing was left to give back' : restoration.detail;
+      const detail =
+        restoration.kind === 'nothing-to-do' ? 'nothing was left to give back' : restoration.detail;
       if (restoration.kind === 'partly-restored') context.progress.warning(detail);
       if (record.status.maintenance !== undefined) {
         await record.update({ maintenance: { ...record.status.maintenance, restoration: detail } });
@@ -140,7 +153,8 @@ function refuseAfterFailedTests(context: PhaseContext): void {
   });
 }
 
-function outputs(context: PhaseContext): Record<string, string> {
+/** The output `downtime-seconds`, once the public is no longer kept out. */
+export function downtimeOutputs(context: PhaseContext): Record<string, string> {
   const seconds = downtimeSeconds(context);
   return seconds === undefined ? {} : { 'downtime-seconds': String(seconds) };
 }

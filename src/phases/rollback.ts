@@ -5,7 +5,7 @@ import { runStep } from '../record/step.ts';
 import type { WindowStatus } from '../record/status.ts';
 import { compareRows } from './backup-db.ts';
 import { databaseName } from './database-names.ts';
-import { giveBack, liftFlag } from './disable-maintenance.ts';
+import { downtimeOutputs, giveBack, liftFlag } from './disable-maintenance.ts';
 import { installHook, setFlag } from './enable-maintenance.ts';
 import { conclude, done, skipped, type PhaseContext, type PhaseOutcome } from './phase.ts';
 import { requireDatabase, requireMode } from './requirements.ts';
@@ -51,7 +51,10 @@ export function rollback(context: PhaseContext, options: RollbackOptions): Promi
 function decide(context: PhaseContext, options: RollbackOptions): AfterFailure {
   const { status } = context.record;
   if (status.state === 'reopened' && !options.force) {
-    return { kind: 'nothing-to-do', reason: 'the window ended well; an operator rolls it back with `force`' };
+    return {
+      kind: 'nothing-to-do',
+      reason: 'the window ended well; an operator rolls it back with `force`',
+    };
   }
   return afterFailure({
     state: status.state,
@@ -74,9 +77,13 @@ async function begin(context: PhaseContext, options: RollbackOptions): Promise<v
       startedAt: begun?.startedAt ?? clock.now().toISOString(),
       reason: options.reason,
       from: begun?.from ?? state,
-      ...(state === 'reopened' ? { acceptedLoss: options.acceptDataLoss ? 'accepted' : 'nothing was written' } : {}),
+      ...(state === 'reopened'
+        ? { acceptedLoss: options.acceptDataLoss ? 'accepted' : 'nothing was written' }
+        : {}),
     },
-    ...(maintenance === undefined || state !== 'reopened' ? {} : closedAgain(record.status, maintenance)),
+    ...(maintenance === undefined || state !== 'reopened'
+      ? {}
+      : closedAgain(record.status, maintenance)),
   });
 }
 
@@ -90,7 +97,10 @@ async function holdByPolicy(context: PhaseContext, reason: string): Promise<neve
   });
 }
 
-async function act(context: PhaseContext, decision: Exclude<AfterFailure, { kind: 'hold' }>): Promise<PhaseOutcome> {
+async function act(
+  context: PhaseContext,
+  decision: Exclude<AfterFailure, { kind: 'hold' }>,
+): Promise<PhaseOutcome> {
   const { record } = context;
   switch (decision.kind) {
     case 'nothing-to-do':
@@ -98,11 +108,16 @@ async function act(context: PhaseContext, decision: Exclude<AfterFailure, { kind
     case 'clean-up':
       await cleanUp(context);
       await finish(context);
-      return done('the preparations were taken back; the site was never closed', { outcome: 'cleaned-up' });
+      return done('the preparations were taken back; the site was never closed', {
+        outcome: 'cleaned-up',
+      });
     case 'reopen':
       if (record.status.database !== undefined) await unseal(context, phase);
       await testAndReopen(context);
-      return done('nothing of schema or data was changed; the site is open again', { outcome: 'reopened' });
+      return done('nothing of schema or data was changed; the site is open again', {
+        outcome: 'reopened',
+        ...downtimeOutputs(context),
+      });
     case 'restore': {
       // Behind a closed door nothing of the hook is touched: a reload that goes wrong could open it.
       if ((await requireMode(context).state()).kind !== 'closed') await installHook(context, phase);
@@ -111,7 +126,7 @@ async function act(context: PhaseContext, decision: Exclude<AfterFailure, { kind
       await testAndReopen(context);
       return done(
         `the database is back at the restore point; the failed one is kept as ${failed}`,
-        { outcome: 'restored', 'failed-database': failed },
+        { outcome: 'restored', 'failed-database': failed, ...downtimeOutputs(context) },
       );
     }
   }
@@ -130,7 +145,9 @@ async function finish(context: PhaseContext): Promise<void> {
   const { record, clock } = context;
   const { rollback: begun } = record.status;
   await record.become('rolled-back', {
-    ...(begun === undefined ? {} : { rollback: { ...begun, finishedAt: clock.now().toISOString() } }),
+    ...(begun === undefined
+      ? {}
+      : { rollback: { ...begun, finishedAt: clock.now().toISOString() } }),
   });
 }
 
@@ -142,7 +159,7 @@ async function restoreDatabase(context: PhaseContext): Promise<string> {
   if (before === undefined) {
     return fail({
       code: 'no-properties',
-      message: 'The record does not have the database\'s properties, although a change was begun.',
+      message: "The record does not have the database's properties, although a change was begun.",
       state: 'Nothing was restored.',
       next: 'Restore by hand from the backup named in the record.',
     });
@@ -152,10 +169,16 @@ async function restoreDatabase(context: PhaseContext): Promise<string> {
   const begun = record.status.rollback;
   if (begun !== undefined) {
     await record.update({
-      rollback: { ...begun, replacementOid: replacement, failedOid: before.oid, failedDatabase: failed },
+      rollback: {
+        ...begun,
+        replacementOid: replacement,
+        failedOid: before.oid,
+        failedDatabase: failed,
+      },
     });
   }
-  const nameOf = async (oid: number): Promise<string | undefined> => (await database.identify({ oid }))?.name;
+  const nameOf = async (oid: number): Promise<string | undefined> =>
+    (await database.identify({ oid }))?.name;
 
   if ((await nameOf(replacement)) !== database.name) {
     if ((await nameOf(before.oid)) === database.name) await seal(context, phase);
@@ -176,7 +199,8 @@ async function restoreDatabase(context: PhaseContext): Promise<string> {
     id: 'swap-in',
     title: `Give the restore point the name ${database.name}`,
     blast: 'data',
-    observe: async () => ((await nameOf(replacement)) === database.name ? { oid: replacement } : undefined),
+    observe: async () =>
+      (await nameOf(replacement)) === database.name ? { oid: replacement } : undefined,
     perform: async () => {
       const current = await nameOf(replacement);
       if (current === undefined) {
@@ -224,7 +248,8 @@ async function prepareReplacement(context: PhaseContext): Promise<number> {
   const { restorePoint, backup, database: before } = record.status;
   if (restorePoint?.kind === 'clone') return restorePoint.oid;
   const source = restorePoint?.backup ?? backup;
-  if (source === undefined || before === undefined) throw new Error('the policy restores only with a source');
+  if (source === undefined || before === undefined)
+    throw new Error('the policy restores only with a source');
   const known = record.status.rollback?.replacementOid;
   if (known !== undefined && (await database.identify({ oid: known })) !== undefined) return known;
   const target = databaseName(database.name, record.status.windowId, 'restored');
@@ -236,7 +261,11 @@ async function prepareReplacement(context: PhaseContext): Promise<number> {
       // A killed run may have left half of one.
       await database.drop(target);
       const created = await database.createEmpty(target, before);
-      await database.restore({ directory: source.directory, database: target, jobs: plan.backupDb.jobs });
+      await database.restore({
+        directory: source.directory,
+        database: target,
+        jobs: plan.backupDb.jobs,
+      });
       const difference = compareRows(source.rows, await database.countRows(target));
       if (difference !== undefined) {
         return fail({
@@ -248,7 +277,8 @@ async function prepareReplacement(context: PhaseContext): Promise<number> {
       }
       return { oid: created.oid };
     },
-    describe: () => `${source.totalRows} rows in ${Object.keys(source.rows).length} tables, equal to the manifest`,
+    describe: () =>
+      `${source.totalRows} rows in ${Object.keys(source.rows).length} tables, equal to the manifest`,
   });
   return oid;
 }
@@ -256,7 +286,8 @@ async function prepareReplacement(context: PhaseContext): Promise<number> {
 async function verifyRows(context: PhaseContext): Promise<void> {
   const database = requireDatabase(context);
   const { restorePoint, backup } = context.record.status;
-  const expected = restorePoint?.kind === 'clone' ? undefined : (restorePoint?.backup ?? backup)?.rows;
+  const expected =
+    restorePoint?.kind === 'clone' ? undefined : (restorePoint?.backup ?? backup)?.rows;
   await runStep(context, phase, {
     id: 'count-rows',
     title: 'Count the rows of every table',
@@ -273,7 +304,10 @@ async function verifyRows(context: PhaseContext): Promise<void> {
           next: 'Compare the database with the manifest of the backup before reopening.',
         });
       }
-      return { tables: Object.keys(rows).length, rows: Object.values(rows).reduce((sum, count) => sum + count, 0) };
+      return {
+        tables: Object.keys(rows).length,
+        rows: Object.values(rows).reduce((sum, count) => sum + count, 0),
+      };
     },
     describe: ({ tables, rows }) =>
       `${rows} rows in ${tables} tables${expected === undefined ? '' : ', equal to the restore point'}`,
@@ -293,7 +327,8 @@ async function cleanUp(context: PhaseContext): Promise<void> {
       id: `drop-${role.replaceAll('_', '-')}`,
       title: `Drop ${name}`,
       blast: 'none',
-      observe: async () => ((await database.identify({ name })) === undefined ? { name } : undefined),
+      observe: async () =>
+        (await database.identify({ name })) === undefined ? { name } : undefined,
       perform: async () => {
         await database.drop(name);
         return { name };
@@ -375,7 +410,9 @@ function closedAgain(
   return {
     maintenance: rest,
     earlierClosures:
-      closedAt === undefined || reopenedAt === undefined ? earlier : [...earlier, { closedAt, reopenedAt }],
+      closedAt === undefined || reopenedAt === undefined
+        ? earlier
+        : [...earlier, { closedAt, reopenedAt }],
   };
 }
 
@@ -384,4 +421,3 @@ function callPeople(context: PhaseContext): string {
   const who = emergency ?? lead ?? technical;
   return `${who === undefined ? 'Call the people in charge' : `Call ${who}`}; then run \`rollback\` with force, or repair by hand and reopen with \`disable-maintenance\` and reopen-held.`;
 }
-

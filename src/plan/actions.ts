@@ -16,7 +16,13 @@ import {
   runDbMaintenanceInvocation,
   runDbMaintenanceShape,
 } from './settings/run-db-maintenance.ts';
-import { contactsShape, databaseShape, rootShape, windowShape } from './settings/shared.ts';
+import {
+  contactsShape,
+  databaseShape,
+  rootShape,
+  windowIdInvocation,
+  windowShape,
+} from './settings/shared.ts';
 import { smokeTestShape } from './settings/smoke-test.ts';
 
 export type Shape = Readonly<Record<string, z.ZodType>>;
@@ -79,7 +85,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
     replaces: 'Step 1, create backup: `pg_dump mydb > backup.sql`',
     section: backupDbShape,
     groups: ['database'],
-    invocation: {},
+    invocation: windowIdInvocation,
     requires: ['name', 'database.url'],
     outputs: {
       ...recordOutputs,
@@ -96,7 +102,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
     replaces: 'Step 2, enable maintenance mode: edit nginx, `nginx -t`, reload',
     section: enableMaintenanceShape,
     groups: ['window', 'database'],
-    invocation: enableMaintenanceInvocation,
+    invocation: { ...enableMaintenanceInvocation, ...windowIdInvocation },
     requires: ['name', 'public-url', 'enable-maintenance.site-files'],
     outputs: { ...recordOutputs, 'closed-at': 'When the public URL was proved closed (ISO 8601).' },
   },
@@ -108,7 +114,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
       'Step 3, perform maintenance: `VACUUM ANALYZE; REINDEX DATABASE mydb;`, schema changes',
     section: runDbMaintenanceShape,
     groups: ['database'],
-    invocation: runDbMaintenanceInvocation,
+    invocation: { ...runDbMaintenanceInvocation, ...windowIdInvocation },
     requires: ['name', 'database.url'],
     outputs: {
       ...recordOutputs,
@@ -122,7 +128,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
     replaces: 'Step 4, test before enabling: `curl -I http://localhost:8000/healthz`',
     section: smokeTestShape,
     groups: ['database'],
-    invocation: {},
+    invocation: windowIdInvocation,
     requires: ['name', 'public-url', 'smoke-test.checks'],
     outputs: {
       ...recordOutputs,
@@ -137,7 +143,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
     replaces: 'Step 5, disable maintenance mode, and step 6, verify',
     section: disableMaintenanceShape,
     groups: ['database'],
-    invocation: disableMaintenanceInvocation,
+    invocation: { ...disableMaintenanceInvocation, ...windowIdInvocation },
     requires: ['name', 'public-url'],
     outputs: { ...recordOutputs, 'downtime-seconds': 'Seconds for which the public was kept out.' },
   },
@@ -148,11 +154,12 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
     replaces: 'Rollback plan: enable maintenance, `psql mydb < backup.sql`, restart, verify',
     section: rollbackShape,
     groups: ['database'],
-    invocation: rollbackInvocation,
+    invocation: { ...rollbackInvocation, ...windowIdInvocation },
     requires: ['name'],
     outputs: {
       ...recordOutputs,
       outcome: 'What was done: nothing, cleaned-up, reopened, restored or held.',
+      'downtime-seconds': 'Seconds for which the public was kept out, once it no longer is.',
       'failed-database': 'Name under which the failed database is kept.',
     },
   },

@@ -8,6 +8,8 @@ export interface AdmissionRequest {
   readonly attempt: number;
   /** `rollback` and an operator at night may go on with another run's record; a new window may not. */
   readonly mayTakeOver: boolean;
+  /** Goes on with this window or with none. */
+  readonly windowId?: string | undefined;
   readonly now: Date;
 }
 
@@ -23,11 +25,16 @@ export type Admission =
   | { readonly kind: 'take-over'; readonly from: string }
   /** The old record owes nothing any more: it is archived and a new one created. */
   | { readonly kind: 'supersede'; readonly windowId: string }
+  /** The window that was asked for is not the open one. */
+  | { readonly kind: 'other-window'; readonly open: string | undefined }
   | { readonly kind: 'refuse'; readonly holder: string; readonly reason: string };
 
 /** Decides on the lock. An unreadable record fails closed. */
 export function admit(existing: ExistingRecord, request: AdmissionRequest): Admission {
-  if (existing.kind === 'none') return { kind: 'create' };
+  const { windowId } = request;
+  if (existing.kind === 'none') {
+    return windowId === undefined ? { kind: 'create' } : { kind: 'other-window', open: undefined };
+  }
   if (existing.kind === 'unreadable') {
     return {
       kind: 'refuse',
@@ -36,12 +43,17 @@ export function admit(existing: ExistingRecord, request: AdmissionRequest): Admi
     };
   }
   const { status } = existing;
+  if (windowId !== undefined && status.windowId !== windowId) {
+    return { kind: 'other-window', open: status.windowId };
+  }
   if (request.mayTakeOver) {
     return status.run.id === request.runId
       ? { kind: 'continue' }
       : { kind: 'take-over', from: status.run.id };
   }
   if (status.run.id === request.runId) {
+    // Only what may begin a new window does: a re-run of a later job goes on, or is refused by its phase.
+    if (windowId !== undefined) return { kind: 'continue' };
     const isAnew = request.attempt > status.run.attempt;
     const owesNothing = isOver(status.state) || status.state === 'planned';
     return isAnew && owesNothing
@@ -49,6 +61,9 @@ export function admit(existing: ExistingRecord, request: AdmissionRequest): Admi
       : { kind: 'continue' };
   }
   const holder = holderOf(status);
+  if (windowId !== undefined) {
+    return { kind: 'refuse', holder, reason: `that window is ${status.state} and another run's` };
+  }
   if (isObliged(status.state)) {
     return {
       kind: 'refuse',

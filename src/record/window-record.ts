@@ -123,7 +123,9 @@ export class WindowRecord {
   /** Gives the lease up: another run may supersede this record when it owes nothing. */
   async release(): Promise<void> {
     const leaseUntil = this.#clock.now().toISOString();
-    await this.#host.writeFile(this.place.statusFile, serialize({ ...this.#status, leaseUntil }), { mode: 0o600 });
+    await this.#host.writeFile(this.place.statusFile, serialize({ ...this.#status, leaseUntil }), {
+      mode: 0o600,
+    });
     this.#status = { ...this.#status, leaseUntil };
   }
 
@@ -156,13 +158,15 @@ export interface OpenRequest {
   /** The lease of a planned window lasts to its deadline; otherwise to {@link leaseSeconds} from now. */
   readonly leaseUntil: Date;
   readonly ignoredWindow?: string | undefined;
+  /** Goes on with this window or with none. */
+  readonly windowId?: string | undefined;
   /** Four random hexadecimal digits or more, so that two windows of one second differ. */
   readonly suffix: string;
 }
 
 /**
  * Opens the record for this run: creates it, goes on with it, or refuses and tells who holds it.
- * @throws FailureError `window-held` or `record-unreadable`
+ * @throws FailureError `window-held`, `window-other` or `record-unreadable`
  */
 export async function openRecord(
   host: Host,
@@ -177,6 +181,7 @@ export async function openRecord(
       runId: request.run.id,
       attempt: request.run.attempt,
       mayTakeOver: false,
+      windowId: request.windowId,
       now: clock.now(),
     });
     switch (admission.kind) {
@@ -192,6 +197,13 @@ export async function openRecord(
         if (created !== undefined) return created;
         break;
       }
+      case 'other-window':
+        return fail({
+          code: 'window-other',
+          message: `Window ${request.windowId ?? ''} is not open here; ${admission.open === undefined ? `there is no open window of the name "${request.name}"` : `${admission.open} is`}.`,
+          state: 'Nothing was touched.',
+          next: 'A window that is over is not gone on with: begin a new one with `preflight` (in a workflow: run all jobs again, not single ones).',
+        });
       case 'take-over':
         throw new Error('a new window never takes a record over');
     }
@@ -212,12 +224,25 @@ export async function openRecord(
 export async function takeRecord(
   host: Host,
   clock: Clock,
-  at: { readonly stateDir: string; readonly name: string; readonly runId: string },
+  at: {
+    readonly stateDir: string;
+    readonly name: string;
+    readonly runId: string;
+    /** Takes this window or none. */
+    readonly windowId?: string | undefined;
+  },
 ): Promise<WindowRecord | undefined> {
   const place = placeOf(at.stateDir, at.name);
   const existing = await readExisting(host, place);
   if (existing.kind === 'none') return undefined;
-  const admission = admit(existing, { runId: at.runId, attempt: 1, mayTakeOver: true, now: clock.now() });
+  const admission = admit(existing, {
+    runId: at.runId,
+    attempt: 1,
+    mayTakeOver: true,
+    windowId: at.windowId,
+    now: clock.now(),
+  });
+  if (admission.kind === 'other-window') return undefined;
   if (admission.kind === 'refuse') {
     return refuse(admission.holder, admission.reason, existing, place);
   }

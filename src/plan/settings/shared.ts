@@ -117,6 +117,21 @@ export const databaseShape = {
   }),
 };
 
+/** For the actions that go on with a window which `preflight` opened. */
+export const windowIdInvocation = {
+  'window-id': setting(
+    z
+      .string('is the id of a window such as mw-20261122-020000-1a2b')
+      .regex(/^mw-[0-9a-z-]+$/, 'is the id of a window such as mw-20261122-020000-1a2b')
+      .optional(),
+    {
+      form: 'text',
+      description:
+        'Works on this window alone (output `window-id` of `preflight`) and on none that began since; without it on the open one, or a new one.',
+    },
+  ),
+};
+
 export const windowGroup = group(windowShape);
 export const contactsGroup = group(contactsShape);
 export const databaseGroup = group(databaseShape);
