@@ -56,9 +56,9 @@ const shapes: readonly Shape[] = [
     open: proxied,
   },
   {
-    title: 'TLS with HTTP/2, and CRLF line ends',
+    title: 'TLS, and CRLF line ends',
     render: ({ port, app, folder: at }) =>
-      `server {\r\n  listen 127.0.0.1:${port} ssl http2;\r\n  ssl_certificate ${at}/cert.pem;\r\n  ssl_certificate_key ${at}/key.pem;\r\n  location / {\r\n    proxy_pass http://${app};\r\n  }\r\n}\r\n`,
+      `server {\r\n  listen 127.0.0.1:${port} ssl;\r\n  ssl_certificate ${at}/cert.pem;\r\n  ssl_certificate_key ${at}/key.pem;\r\n  location / {\r\n    proxy_pass http://${app};\r\n  }\r\n}\r\n`,
     tls: true,
     open: proxied,
   },
