@@ -243,6 +243,26 @@ describe('putting the hook in', () => {
     expect(await mode.installed(prior)).toBe(false);
   });
 
+  test('finds the blocks of a whole configuration, and reads one that is larger than 8 MiB', async () => {
+    const site = await start(plain);
+    const { configurationFile, siteFile, folder } = site.server;
+    const list = join(folder, 'list.conf');
+    writeFileSync(list, `# ${'x'.repeat(98)}\n`.repeat(90_000));
+    const original = readFileSync(configurationFile, 'utf8')
+      .replace(/include ".*";/, `include ${list};\n    ${readFileSync(siteFile, 'utf8')}`)
+      .concat('# stream { server { } }\n');
+    writeFileSync(configurationFile, original);
+    await site.server.reload();
+    const mode = site.mode({ siteFiles: [configurationFile] });
+    const prior = await mode.plan();
+    await mode.install(prior);
+    await mode.close();
+    expect((await site.ask()).status).toBe(503);
+    await mode.open();
+    expect(await mode.restore(prior)).toMatchObject({ kind: 'restored' });
+    expect(readFileSync(configurationFile, 'utf8')).toBe(original);
+  });
+
   test('follows a symbolic link and leaves it one', async () => {
     const site = await start(plain);
     const { siteFile } = site.server;

@@ -114,9 +114,22 @@ export async function installHook(context: HookContext, prior: NginxPrior): Prom
   } catch (error) {
     // After a cancellation nothing may be started any more; `restore` takes the rest back.
     if (failureOf(error).code === 'cancelled') throw error;
+    if (state.kind === 'closed') failBehindClosedDoor(failureOf(error), error);
     await undo(context, prior, current, mayBeLoaded, failureOf(error));
     throw error;
   }
+}
+
+/** Undoing would take the hook out and so open a site that is closed: that is never a side effect. */
+function failBehindClosedDoor(failure: Failure, cause: unknown): never {
+  return fail(
+    {
+      ...failure,
+      state:
+        'The site is closed by this window; the hook was left as it is, for taking it out would open the site.',
+    },
+    cause,
+  );
 }
 
 async function reloadAndProve(context: HookContext, prior: NginxPrior): Promise<void> {

@@ -49,9 +49,15 @@ export function nginxOn(host: Host, settings: NginxModeSettings): Nginx {
       return verdict(await host.run({ argv: [reloadProgram, ...rest], timeoutSeconds }));
     },
     effectiveConfig: async () => {
-      const result = await run('-T');
+      // Taken line by line: a configuration with large lists is longer than what is kept of an output.
+      const lines: string[] = [];
+      const result = await host.run({
+        argv: [program, ...first, '-T'],
+        timeoutSeconds,
+        onStdoutLine: (line) => lines.push(line),
+      });
       if (!verdict(result).passed) failAlreadyBroken(verdict(result));
-      return readEffectiveConfig(result.stdout);
+      return readEffectiveConfig(lines.join('\n'));
     },
   };
 }
