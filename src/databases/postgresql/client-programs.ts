@@ -53,60 +53,86 @@ export function programPath(programs: ClientPrograms, name: ProgramName): string
 }
 
 async function look(host: Host, folder: string | undefined): Promise<ClientPrograms | undefined> {
-  const versions: Partial<Record<ProgramName, string>> = {};
-  let oldest: { readonly major: number; readonly minor: number } | undefined;
-  for (const name of programNames) {
+  const runs = programNames.map(async (name) => {
     const path = folder === undefined ? name : posix.join(folder, name);
     const result = await host.run({ argv: [path, '--version'], timeoutSeconds: 30 });
-    const version = result.exitCode === 0 ? readVersion(result.stdout) : undefined;
-    if (version === undefined) return undefined;
-    versions[name] = version.text;
-    if (
-      oldest === undefined ||
-      version.major < oldest.major ||
-      (version.major === oldest.major && version.minor < oldest.minor)
-    ) {
-      oldest = version;
-    }
-  }
-  return oldest && { folder, ...oldest, versions: versions as Record<ProgramName, string> };
-}
-
-/** Folders where distributions put the clients of several versions side by side (Debian, Red Hat). */
-async function versionedFolders(host: Host): Promise<string[]> {
-  const debian = (await host.list('/usr/lib/postgresql'))
-    .filter((name) => /^\d+$/.test(name))
-    .map((name) => `/usr/lib/postgresql/${name}/bin`);
-  const redHat = (await host.list('/usr'))
-    .filter((name) => /^pgsql-\d+$/.test(name))
-    .map((name) => `/usr/${name}/bin`);
-  return [...debian, ...redHat];
+    return result.exitCode === 0 ? readVersion(result.stdout) : undefined;
+  });
+  const [psql, dump, restore] = await Promise.all(runs);
+  if (psql === undefined || dump === undefined || restore === undefined) return undefined;
+  // A folder is as old as the oldest program in it.
+  const [oldest = psql] = [psql, dump, restore].sort(
+    (a, b) => a.major - b.major || a.minor - b.minor,
+  );
+  const versions = { psql: psql.text, pg_dump: dump.text, pg_restore: restore.text };
+  return { folder, major: oldest.major, minor: oldest.minor, versions };
 }
 
 /**
- * All complete sets of psql, pg_dump and pg_restore on the host; only those of `clientDirectory` when it is given.
- * @throws FailureError `database-client-missing` when there is none
+ * Folders that may hold clients, newest version first. Debian and Red Hat keep several versions side by side;
+ * `undefined` stands for PATH. With a `clientDirectory`, that alone.
+ */
+export async function clientFolders(
+  host: Host,
+  clientDirectory: string | undefined,
+): Promise<readonly (string | undefined)[]> {
+  if (clientDirectory !== undefined) return [clientDirectory];
+  const versioned = [
+    ...(await host.list('/usr/lib/postgresql')).map((name) => ({
+      major: Number(name),
+      folder: `/usr/lib/postgresql/${name}/bin`,
+    })),
+    ...(await host.list('/usr'))
+      .filter((name) => name.startsWith('pgsql-'))
+      .map((name) => ({ major: Number(name.slice('pgsql-'.length)), folder: `/usr/${name}/bin` })),
+  ];
+  const newestFirst = versioned
+    .filter(({ major }) => Number.isInteger(major))
+    .sort((a, b) => b.major - a.major);
+  return [...newestFirst.map(({ folder }) => folder), undefined];
+}
+
+function missing(host: Host, folders: readonly (string | undefined)[]): never {
+  const places = folders.map((folder) => folder ?? 'PATH').join(', ');
+  fail({
+    code: 'database-client-missing',
+    message: `There is no complete set of ${programNames.join(', ')} on the host ${host.name}; looked at: ${places}.`,
+    state: 'The database was not connected to.',
+    next: 'Install the PostgreSQL client programs, at least as new as the server (Debian and Ubuntu: postgresql-client), or name their folder.',
+  });
+}
+
+/**
+ * The newest psql: any can talk to any server of the supported versions, and the newest knows most.
+ * @throws FailureError `database-client-missing`
+ */
+export async function findPsql(
+  host: Host,
+  folders: readonly (string | undefined)[],
+): Promise<string> {
+  for (const folder of folders) {
+    if (folder === undefined) return 'psql';
+    const path = posix.join(folder, 'psql');
+    if ((await host.status(path))?.kind === 'file') return path;
+  }
+  return missing(host, folders);
+}
+
+/**
+ * The programs to use with a server of this major version. Wrappers on PATH are slow, so PATH is looked at last, and
+ * only when no folder has clients that are new enough.
+ * @throws FailureError `database-client-missing`
  */
 export async function findPrograms(
   host: Host,
-  clientDirectory: string | undefined,
-): Promise<readonly ClientPrograms[]> {
-  const folders =
-    clientDirectory === undefined
-      ? [...(await versionedFolders(host)), undefined]
-      : [clientDirectory];
+  folders: readonly (string | undefined)[],
+  serverMajor: number,
+): Promise<ClientPrograms> {
   const found: ClientPrograms[] = [];
   for (const folder of folders) {
+    if (folder === undefined && found.some(({ major }) => major >= serverMajor)) continue;
     const programs = await look(host, folder);
     if (programs !== undefined) found.push(programs);
   }
-  if (found.length === 0) {
-    fail({
-      code: 'database-client-missing',
-      message: `There is no complete set of ${programNames.join(', ')} ${clientDirectory === undefined ? 'under /usr/lib/postgresql, /usr/pgsql-* or on PATH' : `in ${clientDirectory}`} on the host ${host.name}.`,
-      state: 'The database was not connected to.',
-      next: 'Install the PostgreSQL client programs, at least as new as the server (Debian and Ubuntu: postgresql-client), or name their folder.',
-    });
-  }
-  return found;
+  return choosePrograms(found, serverMajor) ?? missing(host, folders);
 }

@@ -140,7 +140,16 @@ async function checkContents(server: Server, partial: string, dumped: Dumped): P
   const entries = result.stdout.split('\n').filter((line) => /^\d+; /.test(line));
   const withData = entries.filter((line) => /^\d+; \d+ \d+ TABLE DATA /.test(line)).length;
   const tables = dumped.tables.filter(({ isView }) => !isView).length;
-  if (entries.length === 0 || withData < tables) {
+  if (entries.length === 0 && tables === 0) {
+    // An empty dump is what users of other tools kept for weeks; more likely than an empty application is a wrong URL.
+    fail({
+      code: 'database-empty',
+      message: `Database ${JSON.stringify(psql.database)} holds nothing at all, so there is nothing to back up.`,
+      state: 'The database was only read.',
+      next: 'Check that the database URL names the application’s database.',
+    });
+  }
+  if (withData < tables || entries.length === 0) {
     fail({
       code: 'database-dump-incomplete',
       message: `The dump holds the data of ${withData} tables, the database has ${tables}; the table of contents has ${entries.length} entries.`,
@@ -192,7 +201,7 @@ async function withoutPartial(
  * Dumps the application's database in directory format into a folder beside the target, proves it, writes the
  * manifest and renames the folder; the target appears whole or not at all.
  * @throws FailureError, among others `database-client-too-old`, `database-dump-exists`, `database-dump-incomplete`,
- *   `database-disk-full`, `database-row-security`
+ *   `database-empty`, `database-disk-full`, `database-row-security`
  */
 export async function dump(server: Server, options: DumpOptions): Promise<DumpManifest> {
   const { host, psql, clock } = server;

@@ -16,17 +16,31 @@ export interface PsqlScript {
   statementAt(scriptLine: number): { readonly line: number; readonly textLine: number } | undefined;
 }
 
-/** Statements that every session begins with, not through psql's own interpretation. */
-function sessionSettings(settings: Readonly<Record<string, string>>): string[] {
-  return [
-    'SET standard_conforming_strings = on',
-    // When our client is killed, the server gives up the statement too; there since PostgreSQL 14.
-    "SELECT pg_catalog.set_config('client_connection_check_interval', '2s', false) WHERE pg_catalog.current_setting('server_version_num')::int >= 140000",
-    ...Object.entries(settings).map(
-      ([name, value]) =>
-        `SELECT pg_catalog.set_config(${quoteLiteral(name)}, ${quoteLiteral(value)}, false)`,
-    ),
-  ];
+/**
+ * What every session begins with, by the server version (`server_version_num`) that brought it. Limits set for a role or a
+ * database are meant for the application's statements; a window gives its own.
+ */
+const baseSettings: readonly (readonly [name: string, value: string, since: number])[] = [
+  ['standard_conforming_strings', 'on', 0],
+  ['statement_timeout', '0', 0],
+  ['lock_timeout', '0', 0],
+  ['idle_in_transaction_session_timeout', '0', 0],
+  ['idle_session_timeout', '0', 140000],
+  ['transaction_timeout', '0', 170000],
+  // When our client is killed, the server gives up its statement too.
+  ['client_connection_check_interval', '2s', 140000],
+];
+
+function settingsStatement(settings: Readonly<Record<string, string>>): string {
+  const set = (name: string, value: string): string =>
+    `pg_catalog.set_config(${quoteLiteral(name)}, ${quoteLiteral(value)}, false)`;
+  const base = baseSettings.map(([name, value, since]) =>
+    since === 0
+      ? set(name, value)
+      : `CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= ${since} THEN ${set(name, value)} END`,
+  );
+  const given = Object.entries(settings).map(([name, value]) => set(name, value));
+  return `SELECT ${[...base, ...given].join(', ')}`;
 }
 
 /**
@@ -85,9 +99,7 @@ export function psqlScript(options: {
     for (let i = text.indexOf('\n'); i !== -1; i = text.indexOf('\n', i + 1)) line += 1;
   };
   add('\\set VERBOSITY verbose\n\\o /dev/null\n');
-  if (options.settings !== undefined) {
-    for (const setting of sessionSettings(options.settings)) add(literalStatement(setting));
-  }
+  if (options.settings !== undefined) add(literalStatement(settingsStatement(options.settings)));
   if (options.keepResults) add('\\o\n');
   if (options.inOneTransaction) add('BEGIN;\n');
   for (const statement of statements) {

@@ -8,9 +8,7 @@ export const readerSettings = {
   // Without this a role under row-level security would count, and so vouch for, only what it sees.
   row_security: 'off',
   search_path: 'pg_catalog',
-  // Others' limits (set for a role or a database) are meant for the application.
-  statement_timeout: '0',
-  idle_in_transaction_session_timeout: '0',
+  // A count that waits would queue the application's own statements behind it.
   lock_timeout: '60s',
 } as const;
 

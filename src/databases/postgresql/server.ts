@@ -3,8 +3,9 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Command, Host } from '../../ports/host.ts';
 import { fail } from '../../ports/failure.ts';
 import {
-  choosePrograms,
+  clientFolders,
   findPrograms,
+  findPsql,
   programPath,
   type ClientPrograms,
   type ProgramName,
@@ -68,7 +69,8 @@ export function createServer(options: {
   readonly clientDirectory: string | undefined;
 }): Server {
   const { host, clock, connection, clientDirectory } = options;
-  const found = once(() => findPrograms(host, clientDirectory));
+  const folders = once(() => clientFolders(host, clientDirectory));
+  const psqlPath = once(async () => findPsql(host, await folders()));
 
   const command = (path: string, args: readonly string[], database: string) => {
     const env = connection.environment(database);
@@ -76,16 +78,10 @@ export function createServer(options: {
     return { argv: ['env', ...unset, path, ...args] as const, env };
   };
 
-  // Any psql can talk to any server of the supported versions; the newest knows most.
-  const newestPsql = async (): Promise<string> => {
-    const newest = choosePrograms(await found(), Number.MAX_SAFE_INTEGER);
-    return newest === undefined ? 'psql' : programPath(newest, 'psql');
-  };
-
   const psql = createPsql({
     host,
     database: connection.database,
-    client: async (_program, args, database) => command(await newestPsql(), args, database),
+    client: async (_program, args, database) => command(await psqlPath(), args, database),
   });
 
   const version = once(async () => {
@@ -108,11 +104,7 @@ export function createServer(options: {
     return { text, number, major: Math.floor(number / 10000) };
   });
 
-  const programs = async (): Promise<ClientPrograms> => {
-    const chosen = choosePrograms(await found(), (await version()).major);
-    if (chosen === undefined) throw new Error('findPrograms returned an empty list');
-    return chosen;
-  };
+  const programs = once(async () => findPrograms(host, await folders(), (await version()).major));
 
   return {
     host,
@@ -123,7 +115,7 @@ export function createServer(options: {
     programs,
     client: async (program, args, database) =>
       command(
-        program === 'psql' ? await newestPsql() : programPath(await programs(), program),
+        program === 'psql' ? await psqlPath() : programPath(await programs(), program),
         args,
         database,
       ),

@@ -42,7 +42,8 @@ const field =
  */
 function clientLines(lines: readonly string[]): readonly string[] {
   const telling = lines.filter((line) => /^pg_\w+: (?:error|hint): /.test(line));
-  if (telling.length === 0) return lines;
+  // Only progress: it was ended before it could say anything.
+  if (telling.length === 0) return lines.some((line) => /^pg_\w+: /.test(line)) ? [] : lines;
   const command = lines.find((line) => /^(?:Command was|pg_\w+: detail: Command was): /.test(line));
   return command === undefined ? telling : [...telling, command.slice(0, 200)];
 }
