@@ -1,0 +1,191 @@
+import { stepIds } from '../step-ids.ts';
+import { lastRow } from '../timeline.ts';
+import { secondOf } from '../moment.ts';
+import {
+  fromBackup,
+  fromChecks,
+  fromLatency,
+  fromReopening,
+  fromRun,
+  lastRun,
+} from './evidence.ts';
+import {
+  attestable,
+  none,
+  notApplicable,
+  outOfScope,
+  proof,
+  provable,
+  type ChecklistFacts,
+  type ChecklistSection,
+  type Finding,
+} from './finding.ts';
+
+const noTest = 'No smoke test of this kind ran after the work.';
+const noPackages = 'this window updates no packages';
+
+/** Sections 4 to 6: during the work. */
+export const duringSections: readonly ChecklistSection[] = [
+  {
+    number: 4,
+    part: 'During',
+    title: 'Execution',
+    lines: [
+      provable(
+        '4.1',
+        'Maintenance status file created',
+        "the record's status file, which is the lock",
+        ({ input }) => {
+          const { status } = input.record;
+          return proof(
+            `window.json of ${status.windowId}, created at ${secondOf(status.startedAt, input.plan.window.timeZone)} and held as the lock.`,
+          );
+        },
+      ),
+      provable(
+        '4.2',
+        'Services stopped gracefully, where required',
+        'nothing: requests under way are drained, and no service is stopped',
+        ({ rows }) => {
+          const drain = lastRow(rows, stepIds.drain);
+          return notApplicable(
+            `This window stops no service${drain?.outcome === 'done' ? `; requests under way were drained: ${drain.detail}` : ''}.`,
+          );
+        },
+        'always: this window stops no service',
+      ),
+      provable(
+        '4.3',
+        'System backups completed',
+        'the receipt of `backup-db`',
+        fromBackup,
+        'the plan names no database',
+      ),
+      outOfScope(
+        '4.4',
+        'Configuration changes applied',
+        'this window changes no configuration besides its own hook in the web server',
+      ),
+      outOfScope('4.5', 'Software updates installed', noPackages),
+      outOfScope('4.6', 'Security patches applied', noPackages),
+      provable(
+        '4.7',
+        'System configuration validated',
+        'preflight check `nginx-config`: the web server accepts its configuration',
+        (facts) =>
+          fromChecks(facts, 'configuration', 'No check of the web server is in this record.'),
+      ),
+    ],
+  },
+  {
+    number: 5,
+    part: 'During',
+    title: 'Validation and testing',
+    lines: [
+      provable(
+        '5.1',
+        'Function of the service verified',
+        'all smoke tests after the work',
+        (facts) => fromRun(facts, lastRun(facts), () => true, noTest),
+      ),
+      provable(
+        '5.2',
+        'Database connection tested',
+        'smoke tests of kind `sql`, or a task that ran on the database',
+        databaseReached,
+        'the plan names no database',
+      ),
+      provable(
+        '5.3',
+        'Application health checks passing',
+        'smoke tests of kind `http` after the work',
+        (facts) => fromRun(facts, lastRun(facts), ({ kind }) => kind === 'http', noTest),
+      ),
+      provable(
+        '5.4',
+        'Routing verified, through any load balancer',
+        'the public URL: 503 with the window’s header while closed, the application after it',
+        publicRoute,
+      ),
+      provable(
+        '5.5',
+        'TLS certificates validated',
+        'requests to an https public URL, whose certificate is verified each time',
+        certificates,
+        'the public URL is plain http',
+      ),
+      provable(
+        '5.6',
+        'Performance within acceptable limits',
+        'smoke tests with a `latency` limit after the work',
+        (facts) => fromLatency(facts, lastRun(facts)),
+      ),
+    ],
+  },
+  {
+    number: 6,
+    part: 'During',
+    title: 'Monitoring and alerts',
+    lines: [
+      outOfScope('6.1', 'System monitoring restored', 'this window switches no monitoring off'),
+      attestable(
+        '6.2',
+        'Alert thresholds verified',
+        'Alerting systems are not asked by this window: attest that the thresholds still fit.',
+      ),
+      attestable(
+        '6.3',
+        'Log aggregation working',
+        'Log systems are not asked by this window: attest that logs of the window arrived.',
+      ),
+      attestable(
+        '6.4',
+        'Security monitoring active',
+        'Security systems are not asked by this window: attest that they were active.',
+      ),
+      attestable(
+        '6.5',
+        'Performance dashboards updated',
+        'Dashboards are not known to this window: attest that they show the window.',
+      ),
+      provable(
+        '6.6',
+        'Capacity checked',
+        'preflight check `disk`: space for backup and restore test',
+        (facts) => fromChecks(facts, 'disk', 'Preflight recorded no check of disk space.'),
+      ),
+    ],
+  },
+];
+
+function databaseReached(facts: ChecklistFacts): Finding {
+  const { plan, record } = facts.input;
+  const tested = fromRun(facts, lastRun(facts), ({ kind }) => kind === 'sql', noTest);
+  if (tested.kind !== 'none') return tested;
+  const done = (record.status.tasks ?? []).filter(({ outcome }) => outcome === 'done');
+  if (done.length > 0) {
+    return proof(`Tasks that ran on it: ${done.map(({ id }) => id).join(', ')}.`);
+  }
+  return plan.database.url === undefined ? notApplicable('The plan names no database.') : tested;
+}
+
+/** The public's way to the application, as far as requests from outside show it. */
+function publicRoute(facts: ChecklistFacts): Finding {
+  const reopened = fromReopening(facts);
+  if (reopened.kind !== 'proof') return reopened;
+  const [span] = facts.downtime.spans;
+  const { timeZone } = facts.input.plan.window;
+  return proof(
+    `The public URL answered 503 with this window's header at ${secondOf(span?.from ?? '', timeZone)}, and from the application afterwards. ${reopened.by}`,
+  );
+}
+
+function certificates(facts: ChecklistFacts): Finding {
+  const { publicUrl } = facts.input.plan;
+  if (publicUrl === undefined) return none('The plan names no public URL.');
+  if (!publicUrl.startsWith('https:')) return notApplicable('The public URL is plain http.');
+  const reopened = fromReopening(facts);
+  return reopened.kind === 'proof'
+    ? proof(`${reopened.by} Its certificate was verified by the client that asked.`)
+    : reopened;
+}

@@ -1,0 +1,114 @@
+import { fromComparison, fromRun, lastRun, plannedTasks } from './evidence.ts';
+import {
+  failed,
+  none,
+  notApplicable,
+  outOfScope,
+  proof,
+  provable,
+  type ChecklistFacts,
+  type ChecklistSection,
+  type Finding,
+} from './finding.ts';
+
+const noPackages = 'this window updates no packages';
+const noRelease = 'this window deploys no version of the application';
+const noInfrastructure = 'this window changes no infrastructure';
+const noMigration =
+  'The plan has no migration, and this window deploys no version of the application.';
+
+/** Sections 12 to 14: lines that belong to some kinds of work only. */
+export const kindSections: readonly ChecklistSection[] = [
+  {
+    number: 12,
+    part: 'Kinds of work',
+    title: 'Security updates',
+    lines: [
+      outOfScope('12.1', 'Security patches identified', noPackages),
+      outOfScope('12.2', 'Vulnerabilities assessed', noPackages),
+      outOfScope('12.3', 'Patches tested in staging', noPackages),
+      outOfScope('12.4', 'Security scan after patching', noPackages),
+      outOfScope('12.5', 'Compliance verified', noPackages),
+      outOfScope('12.6', 'Security team notified', noPackages),
+    ],
+  },
+  {
+    number: 13,
+    part: 'Kinds of work',
+    title: 'Application updates',
+    lines: [
+      provable(
+        '13.1',
+        'Application version tested',
+        'smoke tests after a migration',
+        withMigration((facts) =>
+          fromRun(facts, lastRun(facts), () => true, 'No smoke test ran after the migration.'),
+        ),
+        'the plan has no migration',
+      ),
+      provable(
+        '13.2',
+        'Database migrations validated',
+        'the post-condition of each `migrate` task: checksums, and the version reached',
+        withMigration(migrations),
+        'the plan has no migration',
+      ),
+      outOfScope(
+        '13.3',
+        'Configuration changes reviewed',
+        'this window changes no configuration of the application',
+      ),
+      outOfScope('13.4', 'Feature flags configured', noRelease),
+      provable(
+        '13.5',
+        'User acceptance tested',
+        'nothing: only people accept a change',
+        withMigration(() => none('Attest who accepted the migrated application.')),
+        'the plan has no migration',
+      ),
+      provable(
+        '13.6',
+        'Effect on performance assessed',
+        'the same smoke tests before and after a migration',
+        withMigration(fromComparison),
+        'the plan has no migration',
+      ),
+    ],
+  },
+  {
+    number: 14,
+    part: 'Kinds of work',
+    title: 'Infrastructure changes',
+    lines: [
+      outOfScope('14.1', 'Infrastructure changes documented', noInfrastructure),
+      outOfScope('14.2', 'Capacity planned', noInfrastructure),
+      outOfScope('14.3', 'Network changes coordinated', noInfrastructure),
+      outOfScope('14.4', 'DNS changes scheduled', noInfrastructure),
+      outOfScope('14.5', 'Load balancer configuration updated', noInfrastructure),
+      outOfScope('14.6', 'Firewall rules validated', noInfrastructure),
+    ],
+  },
+];
+
+function withMigration(
+  resolve: (facts: ChecklistFacts) => Finding,
+): (facts: ChecklistFacts) => Finding {
+  return (facts) => {
+    if (plannedTasks(facts, 'migrate') === 0) return notApplicable(noMigration);
+    if (facts.recovery.rollback?.restored === true) {
+      return failed('What this window migrated was undone by its rollback.');
+    }
+    return resolve(facts);
+  };
+}
+
+function migrations({ input }: ChecklistFacts): Finding {
+  const planned = input.plan.runDbMaintenance.tasks.filter(({ task }) => task === 'migrate').length;
+  const results = (input.record.status.tasks ?? []).filter(({ task }) => task === 'migrate');
+  const bad = results.find(({ outcome }) => outcome === 'failed');
+  if (bad !== undefined) return failed(`Task ${bad.id}: ${bad.summary}`);
+  const done = results.filter(({ outcome }) => outcome === 'done');
+  return done.length >= planned
+    ? proof(done.map(({ id, proof: shown }) => `Task ${id}: ${shown}`).join('; ') + '.')
+    : none(`${done.length} of ${planned} migrations ran.`);
+}
