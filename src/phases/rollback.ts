@@ -63,6 +63,7 @@ function decide(context: PhaseContext, options: RollbackOptions): AfterFailure {
     hasRestorePoint: status.restorePoint !== undefined,
     hasVerifiedBackup: status.backup !== undefined,
     asked: options.force,
+    acceptsLoss: options.acceptDataLoss,
   });
 }
 

@@ -16,15 +16,19 @@ export interface FailureSituation {
   readonly blast: BlastClass;
   /** What the plan wants from `schema` on. */
   readonly policy: FailurePolicy;
+  /** Taken while closed: going back to it loses nothing. */
   readonly hasRestorePoint: boolean;
+  /** Taken while the public was served: going back to it loses what was written since. */
   readonly hasVerifiedBackup: boolean;
   /** An operator asked for the rollback by name: a policy of `hold` no longer holds it back. */
   readonly asked: boolean;
+  /** The operator consents to lose writes. */
+  readonly acceptsLoss: boolean;
 }
 
 /**
  * Decides what happens after a failure. Below `schema` the window may reopen by itself; from `schema` on it
- * restores or holds, as the plan says; on an unknown state it never reopens.
+ * restores or holds, as the plan says; on an unknown state it never reopens, and it never loses writes unasked.
  */
 export function afterFailure(situation: FailureSituation): AfterFailure {
   const { state, blast, policy, asked } = situation;
@@ -39,6 +43,10 @@ export function afterFailure(situation: FailureSituation): AfterFailure {
   }
   if (state === 'held' && !asked) {
     return { kind: 'hold', reason: 'it was held before, and only an operator goes on from there' };
+  }
+  if (state === 'closing' || state === 'closed') {
+    // Changes of tasks that ran before were made, and proved, while the public was served.
+    return { kind: 'reopen', reason: 'nothing was changed since the site was closed' };
   }
   if (blast === 'none' || blast === 'app') {
     if (state === 'reopened') {
@@ -55,10 +63,19 @@ export function afterFailure(situation: FailureSituation): AfterFailure {
       reason: `a change of class "${blast}" was begun and the plan says to hold`,
     };
   }
-  if (!situation.hasRestorePoint && !situation.hasVerifiedBackup) {
+  if (!situation.hasRestorePoint) {
+    const { hasVerifiedBackup, acceptsLoss } = situation;
+    if (hasVerifiedBackup && asked && acceptsLoss) {
+      return {
+        kind: 'restore',
+        reason: `a change of class "${blast}" was begun, there is no restore point, and an operator accepts to lose what was written since the backup`,
+      };
+    }
     return {
       kind: 'hold',
-      reason: `a change of class "${blast}" was begun and there is neither a restore point nor a verified backup`,
+      reason: hasVerifiedBackup
+        ? `a change of class "${blast}" was begun and there is no restore point; the verified backup lacks what was written since it was taken, so only an operator goes back to it (force and accept-data-loss)`
+        : `a change of class "${blast}" was begun and there is neither a restore point nor a verified backup`,
     };
   }
   return { kind: 'restore', reason: `a change of class "${blast}" was begun` };
