@@ -63,7 +63,11 @@ export async function preflightSession(
     prediction,
     position: looked.position,
     secretVariables: secretReferences(plan).map(({ variable }) => variable),
+    secretValues: [secrets.databaseUrl, secrets.bypassToken].filter((value) => value !== undefined),
     dryRun: invocation['dry-run'] === true,
+    ignoreWindow,
+    actor: surroundings.run.actor,
+    reason: textOf(invocation['reason']),
     now,
   });
   const outputs = { 'predicted-downtime': String(predictedDowntime(prediction)) };

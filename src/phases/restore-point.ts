@@ -19,9 +19,7 @@ export interface RestorePointSituation {
 }
 
 export type RestorePointChoice =
-  | { readonly kind: 'clone' }
-  | { readonly kind: 'backup'; readonly reason: string }
-  | { readonly kind: 'impossible'; readonly reason: string };
+  { kind: 'clone' } | { kind: 'backup'; reason: string } | { kind: 'impossible'; reason: string };
 
 /** Decides between a clone and a verified backup retaken while closed. */
 export function chooseRestorePoint(situation: RestorePointSituation): RestorePointChoice {
@@ -40,7 +38,14 @@ export async function takeRestorePoint(context: PhaseContext): Promise<RestorePo
     return record.status.restorePoint;
   }
   await recordProperties(context, phase);
-  const choice = chooseRestorePoint(await situation(context));
+  // Written down before the database is sealed: afterwards nobody can look into it to choose again.
+  const choice = await runStep(context, phase, {
+    id: 'choose-restore-point',
+    title: 'Choose between a clone and a backup retaken while closed',
+    blast: 'none',
+    perform: async () => chooseRestorePoint(await situation(context)),
+    describe: (chosen) => (chosen.kind === 'clone' ? 'a clone' : `${chosen.kind}: ${chosen.reason}`),
+  });
   switch (choice.kind) {
     case 'impossible':
       return fail({

@@ -34,8 +34,14 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof FailureError) return error.failure;
   return {
     code: 'unexpected',
-    message: error instanceof Error ? error.message : String(error),
+    message: messageOf(error),
     state: 'The step was interrupted; the journal names the last effect that was observed.',
     next: 'Read the journal with `maintenance-window status`, then run the phase again or `rollback`.',
   };
+}
+
+/** The message of anything thrown, also of errors that belong to another realm. */
+export function messageOf(error: unknown): string {
+  const { message } = Object(error) as { message?: unknown };
+  return typeof message === 'string' ? message : String(error);
 }
