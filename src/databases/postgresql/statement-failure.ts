@@ -8,15 +8,22 @@ export class StatementError extends FailureError {
   readonly sqlState: string | undefined;
   /** Line in the SQL text, from 1, of the statement that failed. */
   readonly line: number | undefined;
+  /** What the server or the client said, with SQLSTATE and line, apart from what was being done. */
+  readonly said: string | undefined;
 
   constructor(
     failure: Failure,
-    details: { sqlState?: string | undefined; line?: number | undefined } = {},
+    details: {
+      sqlState?: string | undefined;
+      line?: number | undefined;
+      said?: string | undefined;
+    } = {},
   ) {
     super(failure);
     this.name = 'StatementError';
     this.sqlState = details.sqlState;
     this.line = details.line;
+    this.said = details.said;
   }
 }
 
@@ -140,13 +147,14 @@ export function statementError(
     message.sqlState === undefined ? [] : [`SQLSTATE ${message.sqlState}`],
     line === undefined ? [] : [`line ${String(line)}`],
   ].flat();
+  const saidWhere = `${said}${where.length === 0 ? '' : ` (${where.join(', ')})`}`;
   return new StatementError(
     {
       code,
-      message: `${what} failed: ${said}${where.length === 0 ? '' : ` (${where.join(', ')})`}.`,
+      message: `${what} failed: ${saidWhere}.`,
       state: connected ? state : 'Nothing was sent to the database.',
       next,
     },
-    { sqlState: message.sqlState, line },
+    { sqlState: message.sqlState, line, said: saidWhere },
   );
 }
