@@ -1,0 +1,234 @@
+import type { Database, MigrationFile, TaskResult } from '../../../ports/database.ts';
+import { fail, FailureError } from '../../../ports/failure.ts';
+import { StatementError } from '../statement-failure.ts';
+import {
+  completeSql,
+  createTableSql,
+  findChecksumTable,
+  insertSql,
+  readRecords,
+} from './checksum-table.ts';
+import { planMigrations, refusalOf } from './migration-plan.ts';
+import { lockMigrations } from './migrator-lock.ts';
+import { withSession, type TaskSession, type TaskTools } from './task-session.ts';
+import { checkUserSql } from './user-sql.ts';
+
+type MigrateOptions = Parameters<Database['migrate']>[1];
+
+export interface MigrateTools extends TaskTools {
+  /** Written beside each migration that the window applies. */
+  readonly windowId: string | undefined;
+}
+
+/** {@link Database.migrate} */
+export async function migrate(
+  tools: MigrateTools,
+  files: readonly MigrationFile[],
+  options: MigrateOptions,
+): Promise<TaskResult> {
+  const { psql } = tools;
+  const lock = await lockMigrations(tools);
+  try {
+    const table = await findChecksumTable(psql, options.checksumTable);
+    const records = table.exists ? await readRecords(psql, table.name) : [];
+    const plan = planMigrations(files, records);
+    if (plan.kind !== 'apply') throw new FailureError(refusalOf(plan, table.name));
+    for (const file of plan.pending) checkFile(file);
+
+    if (!table.exists) await createTable(tools, options, table.name);
+    for (const [at, file] of plan.pending.entries()) {
+      options.onProgress?.(`migrate ${file.name} (${at + 1} of ${plan.pending.length})`);
+      const before = plan.pending.slice(0, at).map(({ name }) => name);
+      await apply(tools, options, table.name, file, before);
+    }
+    await prove(tools, table.name, files);
+    const names = plan.pending.map(({ name }) => name);
+    return {
+      summary:
+        names.length === 0
+          ? `no migration was pending; ${plan.applied} are applied`
+          : `${names.length} migrations applied: ${names.join(', ')}`,
+      figures: { 'migrations-applied': names.length, 'migrations-total': files.length },
+      proof: `${table.name} lists exactly the ${files.length} files with their SHA-256, each as applied`,
+    };
+  } finally {
+    await lock.close();
+  }
+}
+
+function show(file: MigrationFile): string {
+  return `Migration ${JSON.stringify(file.name)}`;
+}
+
+/** A byte order mark, as some editors write it, is no SQL; psql -f drops it as well. */
+function sqlOf(file: MigrationFile): string {
+  return file.sql.replace(/^\uFEFF/, '');
+}
+
+function checkFile(file: MigrationFile): void {
+  try {
+    checkUserSql(sqlOf(file), show(file), !file.withoutTransaction);
+  } catch (error) {
+    if (!(error instanceof FailureError) || error.failure.message.includes(show(file))) throw error;
+    fail({ ...error.failure, message: `${show(file)}: ${error.failure.message}` }, error);
+  }
+}
+
+async function createTable(
+  tools: MigrateTools,
+  options: MigrateOptions,
+  table: string,
+): Promise<void> {
+  await withSession(tools, options, (session) =>
+    session.run(createTableSql(table), {
+      what: `Creating the checksum table ${table}`,
+      state: 'Nothing was changed.',
+    }),
+  );
+}
+
+/** Applies one file in a session of its own, so that no SET of one file reaches the next. */
+async function apply(
+  tools: MigrateTools,
+  options: MigrateOptions,
+  table: string,
+  file: MigrationFile,
+  before: readonly string[],
+): Promise<void> {
+  const how = file.withoutTransaction ? applyOutside : applyInside;
+  await withSession(tools, options, (session) => how(tools, session, table, file, before));
+}
+
+function appliedBefore(before: readonly string[]): string {
+  return before.length === 0
+    ? 'No other migration of this run was applied.'
+    : `Applied by this run and staying: ${before.join(', ')}.`;
+}
+
+async function applyInside(
+  tools: MigrateTools,
+  session: TaskSession,
+  table: string,
+  file: MigrationFile,
+  before: readonly string[],
+): Promise<void> {
+  const state = `The file’s transaction was rolled back and left nothing. ${appliedBefore(before)}`;
+  const what = show(file);
+  await session.run('BEGIN', { what: `BEGIN of ${what}`, state });
+  await claim(tools, session, table, file, 'applied', state);
+  await runFile(session, file, state);
+  // The file may have changed the role; the row is ours to complete.
+  await session.run('RESET ROLE', { what: `RESET ROLE after ${what}`, state });
+  const completed = await session.run(completeSql(table, file.name), {
+    what: `Completing the row of ${what} in ${table}`,
+    state,
+  });
+  if (completed.length !== 1) {
+    fail({
+      code: 'database-migration-row-lost',
+      message: `${what} removed its own row from ${table}.`,
+      state,
+      next: 'Take out of the file what changes the checksum table.',
+    });
+  }
+  await session.run('COMMIT', {
+    what: `COMMIT of ${what}`,
+    state:
+      `When the server refused the COMMIT, the file left nothing; when the connection was lost, the row in ${table} tells whether it took effect. ` +
+      appliedBefore(before),
+  });
+}
+
+async function applyOutside(
+  tools: MigrateTools,
+  session: TaskSession,
+  table: string,
+  file: MigrationFile,
+  before: readonly string[],
+): Promise<void> {
+  const what = show(file);
+  const state =
+    `The file runs without a transaction: its statements before the failing one are done and stay, ` +
+    `and ${table} has it as applying, so that the next run asks for a decision. ${appliedBefore(before)}`;
+  await claim(
+    tools,
+    session,
+    table,
+    file,
+    'applying',
+    `The file did not start. ${appliedBefore(before)}`,
+  );
+  await runFile(session, file, state);
+  await session.run('RESET ROLE', { what: `RESET ROLE after ${what}`, state });
+  await session.run(completeSql(table, file.name), {
+    what: `Completing the row of ${what} in ${table}`,
+    state: `All statements of the file are done, but ${table} has it as applying. ${appliedBefore(before)}`,
+  });
+  // Seen from another session: a file that leaves a transaction open takes our update with it.
+  const record = (await readRecords(tools.psql, table)).find(({ name }) => name === file.name);
+  if (record?.state !== 'applied') {
+    fail({
+      code: 'database-migration-transaction-left-open',
+      message: `${what} ended with its transaction still open, so that its end was lost.`,
+      state: `What the file did after its last BEGIN was rolled back; ${table} has it as applying. ${appliedBefore(before)}`,
+      next: `Add the missing COMMIT. Then undo what the file did and delete its row from ${table}, to run it again.`,
+    });
+  }
+}
+
+/** Writes the file's row before the file runs: whoever comes second is stopped by the primary key. */
+async function claim(
+  tools: MigrateTools,
+  session: TaskSession,
+  table: string,
+  file: MigrationFile,
+  state: 'applied' | 'applying',
+  stateNow: string,
+): Promise<void> {
+  const row = { name: file.name, sha256: file.sha256, state, windowId: tools.windowId };
+  try {
+    await session.run(insertSql(table, row), {
+      what: `Entering ${show(file)} in ${table}`,
+      state: stateNow,
+    });
+  } catch (error) {
+    if (!(error instanceof StatementError) || error.sqlState !== '23505') throw error;
+    fail(
+      {
+        code: 'database-migration-locked',
+        message: `Somebody else entered ${show(file)} in ${table} meanwhile.`,
+        state: stateNow,
+        next: 'Find out who else migrates this database, then run the step again.',
+      },
+      error,
+    );
+  }
+}
+
+/** Runs the file as written; a failure carries the file's name and the line. */
+async function runFile(session: TaskSession, file: MigrationFile, state: string): Promise<void> {
+  const what = (line: number | undefined): string =>
+    line === undefined ? show(file) : `${show(file)}, line ${line},`;
+  await session.run(sqlOf(file), { what, state });
+}
+
+/** @throws FailureError `database-migrations-unproved` unless the table lists exactly the files, all applied */
+async function prove(
+  { psql }: MigrateTools,
+  table: string,
+  files: readonly MigrationFile[],
+): Promise<void> {
+  const records = await readRecords(psql, table);
+  const plan = planMigrations(files, records);
+  if (plan.kind === 'apply' && plan.pending.length === 0) return;
+  const problem =
+    plan.kind === 'apply'
+      ? `${plan.pending.map(({ name }) => name).join(', ')} not in it`
+      : refusalOf(plan, table).message;
+  fail({
+    code: 'database-migrations-unproved',
+    message: `The migrations ran, but ${table} does not list exactly the files: ${problem}`,
+    state: 'The migrations that the table lists are applied.',
+    next: 'Find out who else writes to the checksum table, then run the step again.',
+  });
+}
