@@ -101,7 +101,7 @@ function prediction({ prediction: steps, position, now, plan }: PreflightSummary
   const bars: GanttBar[] = [];
   const rows: string[][] = [];
   for (const step of steps) {
-    const end = at + Math.max(0, step.seconds) * 1000;
+    const end = at + Math.round(Math.max(0, step.seconds) * 1000);
     bars.push({
       section: step.closed ? 'Public kept out' : 'Public served',
       label: step.step,
