@@ -67,12 +67,10 @@ export async function runStep<T extends Json>(
     return result;
   } catch (error) {
     const failure = failureOf(error);
-    await record.append({
-      ...head,
-      event: 'failed',
-      seconds: seconds(),
-      detail: failure.message,
-      failure,
+    const line = { ...head, event: 'failed', seconds: seconds(), detail: failure.message } as const;
+    // A disk that is full fails both; what failed first is what the reader needs.
+    await record.append({ ...line, failure }).catch((second: unknown) => {
+      progress.warning(`The failure could not be written down: ${failureOf(second).message}`);
     });
     progress.end(phase, step.id, 'failed', failure.message, seconds());
     throw error;

@@ -1,39 +1,16 @@
-import { posix } from 'node:path';
 import type { Clock } from '../ports/clock.ts';
 import { fail } from '../ports/failure.ts';
 import type { Host } from '../ports/host.ts';
-import { admit, holderOf, type ExistingRecord } from './admission.ts';
-import { parseJournal, type JournalLine } from './journal.ts';
+import { admit, type ExistingRecord } from './admission.ts';
+import { archiveRecord } from './archive.ts';
+import type { JournalLine } from './journal.ts';
 import { mayBecome, worst, type BlastClass, type WindowState } from './life.ts';
-import { recordVersion, windowStatusSchema, type WindowStatus } from './status.ts';
+import { mendJournal, readStatus, type RecordCopy } from './record-files.ts';
+import { placeOf, type RecordPlace } from './record-place.ts';
+import { recordVersion, type WindowStatus } from './status.ts';
 
-/** Where a window's files are, under `state-dir/<name>`. */
-export interface RecordPlace {
-  readonly folder: string;
-  readonly statusFile: string;
-  readonly journalFile: string;
-  readonly historyFolder: string;
-  /** What web server workers must be able to read: flag, page, snippet. */
-  readonly modeFolder: string;
-}
-
-/** The files of the window `name`. */
-export function placeOf(stateDir: string, name: string): RecordPlace {
-  const folder = posix.join(stateDir, name);
-  return {
-    folder,
-    statusFile: posix.join(folder, 'window.json'),
-    journalFile: posix.join(folder, 'journal.ndjson'),
-    historyFolder: posix.join(folder, 'history'),
-    modeFolder: posix.join(folder, 'mode'),
-  };
-}
-
-/** A record as it stands: what travels with the run, and what `report` and `status` read. */
-export interface RecordCopy {
-  readonly status: WindowStatus;
-  readonly journal: readonly JournalLine[];
-}
+export { parseStatus, readHistory, readRecord, type RecordCopy } from './record-files.ts';
+export { placeOf, type RecordPlace } from './record-place.ts';
 
 /** Seconds for which a record without obligations keeps other runs out after its last sign of life. */
 export const leaseSeconds = 600;
@@ -131,7 +108,10 @@ export class WindowRecord {
 
   /** Moves the record into the history; the lock goes last. */
   async archive(): Promise<void> {
-    await archive(this.#host, this.place, this.#status.windowId);
+    await archiveRecord(this.#host, this.#clock, this.place, {
+      windowId: this.#status.windowId,
+      runId: this.#runId,
+    });
   }
 
   async #write(status: WindowStatus): Promise<void> {
@@ -176,7 +156,7 @@ export async function openRecord(
   const place = placeOf(request.stateDir, request.name);
   // Bounded: a lost race for the lock is decided anew on what the winner wrote.
   for (let attempt = 0; attempt < 3; attempt += 1) {
-    const existing = await readExisting(host, place);
+    const existing = await readStatus(host, place);
     const admission = admit(existing, {
       runId: request.run.id,
       attempt: request.run.attempt,
@@ -190,7 +170,10 @@ export async function openRecord(
       case 'continue':
         return load(host, clock, place, request.run.id, existing);
       case 'supersede':
-        await archive(host, place, admission.windowId);
+        await archiveRecord(host, clock, place, {
+          windowId: admission.windowId,
+          runId: request.run.id,
+        });
         break;
       case 'create': {
         const created = await create(host, clock, place, request);
@@ -233,7 +216,7 @@ export async function takeRecord(
   },
 ): Promise<WindowRecord | undefined> {
   const place = placeOf(at.stateDir, at.name);
-  const existing = await readExisting(host, place);
+  const existing = await readStatus(host, place);
   if (existing.kind === 'none') return undefined;
   const admission = admit(existing, {
     runId: at.runId,
@@ -247,43 +230,6 @@ export async function takeRecord(
     return refuse(admission.holder, admission.reason, existing, place);
   }
   return load(host, clock, place, at.runId, existing);
-}
-
-/**
- * Reads a record without taking it: the current one, or else the newest of the history.
- * @returns `undefined` when this host knows of no window of that name
- */
-export async function readRecord(
-  host: Host,
-  at: { readonly stateDir: string; readonly name: string },
-): Promise<RecordCopy | undefined> {
-  const place = placeOf(at.stateDir, at.name);
-  const current = await readCopy(host, place.statusFile, place.journalFile);
-  if (current !== undefined) return current;
-  const newest = (await host.list(place.historyFolder)).at(-1);
-  if (newest === undefined) return undefined;
-  const folder = posix.join(place.historyFolder, newest);
-  return readCopy(host, posix.join(folder, 'window.json'), posix.join(folder, 'journal.ndjson'));
-}
-
-/** All windows of the history, oldest first; what cannot be read is left out. */
-export async function readHistory(
-  host: Host,
-  at: { readonly stateDir: string; readonly name: string },
-): Promise<readonly RecordCopy[]> {
-  const place = placeOf(at.stateDir, at.name);
-  const copies: RecordCopy[] = [];
-  for (const windowId of await host.list(place.historyFolder)) {
-    const folder = posix.join(place.historyFolder, windowId);
-    const statusFile = posix.join(folder, 'window.json');
-    const status = await readStatus(host, statusFile);
-    if (status.kind !== 'status') continue;
-    copies.push({
-      status: status.status,
-      journal: await readJournal(host, posix.join(folder, 'journal.ndjson')),
-    });
-  }
-  return copies;
 }
 
 function refuse(
@@ -350,92 +296,11 @@ async function load(
   existing: ExistingRecord,
 ): Promise<WindowRecord> {
   if (existing.kind !== 'status') throw new Error('only a readable record can be loaded');
-  const journal = await mendJournal(host, place.journalFile);
-  return new WindowRecord(host, clock, place, runId, {
-    status: existing.status,
-    // A kill in the middle of archiving leaves lines of the window before.
-    journal: journal.filter((line) => line.windowId === existing.status.windowId),
-  });
-}
-
-async function archive(host: Host, place: RecordPlace, id: string): Promise<void> {
-  const folder = posix.join(place.historyFolder, id);
-  await host.makeDirectory(place.historyFolder, 0o700);
-  await host.makeDirectory(folder, 0o700);
-  if ((await host.status(place.journalFile)) !== undefined) {
-    await host.rename(place.journalFile, posix.join(folder, 'journal.ndjson'));
-  }
-  await host.rename(place.statusFile, posix.join(folder, 'window.json'));
-}
-
-async function readCopy(
-  host: Host,
-  statusFile: string,
-  journalFile: string,
-): Promise<RecordCopy | undefined> {
-  const existing = await readStatus(host, statusFile);
-  if (existing.kind === 'none') return undefined;
-  if (existing.kind === 'unreadable') {
-    return fail({
-      code: 'record-unreadable',
-      message: `The record ${statusFile} cannot be read: ${existing.reason}.`,
-      state: 'What that window left is unknown.',
-      next: `Look at ${statusFile} and ${journalFile}.`,
-    });
-  }
-  const journal = await readJournal(host, journalFile);
-  return {
-    status: existing.status,
-    journal: journal.filter((line) => line.windowId === existing.status.windowId),
-  };
-}
-
-function readExisting(host: Host, place: RecordPlace): Promise<ExistingRecord> {
-  return readStatus(host, place.statusFile);
-}
-
-async function readStatus(host: Host, path: string): Promise<ExistingRecord> {
-  const bytes = await host.readFile(path);
-  if (bytes === undefined) return { kind: 'none' };
-  return parseStatus(new TextDecoder().decode(bytes));
-}
-
-/** Reads a status file's text; a version from the future is unreadable. */
-export function parseStatus(text: string): ExistingRecord {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return { kind: 'unreadable', reason: 'it is not JSON' };
-  }
-  const parsed = windowStatusSchema.safeParse(json);
-  if (parsed.success) return { kind: 'status', status: parsed.data };
-  const [issue] = parsed.error.issues;
-  return {
-    kind: 'unreadable',
-    reason:
-      issue === undefined ? 'its shape is unknown' : `${issue.path.join('.')}: ${issue.message}`,
-  };
-}
-
-/** Reads the journal and takes a line off that a kill cut short: the next one must not be glued to it. */
-async function mendJournal(host: Host, path: string): Promise<JournalLine[]> {
-  const bytes = await host.readFile(path);
-  if (bytes === undefined) return [];
-  const text = new TextDecoder().decode(bytes);
-  if (text !== '' && !text.endsWith('\n')) {
-    await host.writeFile(path, text.slice(0, text.lastIndexOf('\n') + 1), { mode: 0o600 });
-  }
-  return parseJournal(text);
-}
-
-async function readJournal(host: Host, path: string): Promise<JournalLine[]> {
-  const bytes = await host.readFile(path);
-  return bytes === undefined ? [] : parseJournal(new TextDecoder().decode(bytes));
+  const { status } = existing;
+  const journal = await mendJournal(host, place, status);
+  return new WindowRecord(host, clock, place, runId, { status, journal });
 }
 
 function serialize(status: WindowStatus): string {
   return `${JSON.stringify(status, undefined, 2)}\n`;
 }
-
-export { holderOf };
