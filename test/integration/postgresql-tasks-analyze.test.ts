@@ -84,7 +84,7 @@ describe('analyze', () => {
       'nightly job',
     );
     const failure = await failureFrom(
-      database.tasks().analyze(['orders'], { ...options, lockTimeoutSeconds: 0.5 }),
+      database.tasks().analyze(['orders'], { ...options, lockTimeoutSeconds: 2 }),
     );
     await holder.close();
     expect(failure.code).toBe('database-lock-timeout');

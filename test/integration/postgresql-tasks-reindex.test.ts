@@ -154,7 +154,7 @@ describe('reindex', () => {
     const before = await indexes(database);
     const holder = await database.hold(oldSnapshot, 'forgotten report');
     const failure = await failureFrom(
-      database.tasks().reindex(['orders'], { ...options, lockTimeoutSeconds: 0.6 }),
+      database.tasks().reindex(['orders'], { ...options, lockTimeoutSeconds: 1.5 }),
     );
     await holder.close();
     expect(failure.code).toBe('database-lock-timeout');
@@ -203,7 +203,7 @@ describe('reindex', () => {
     const lines: string[] = [];
     const work = database.tasks().reindex(['orders'], {
       ...options,
-      lockTimeoutSeconds: 0.6,
+      lockTimeoutSeconds: 1.5,
       onProgress: (line) => lines.push(line),
     });
     await until(() => lines.some((line) => line.includes('It waited for')), 'it waits');
@@ -248,7 +248,7 @@ describe('reindex', () => {
     const result = await database.tasks({ user: 'clerk' }).reindex(['orders'], options);
     expect(result.figures.indexes).toBe(3);
     expect(result.summary).toContain(
-      '1 indexes of TOAST tables left alone (only a superuser may name them)',
+      '1 index of TOAST tables left alone (only a superuser may name them)',
     );
   });
 

@@ -9,7 +9,8 @@ afterAll(() => cluster.stop());
 
 const options = { ...limits, inTransaction: true };
 const accounts = `CREATE TABLE accounts (id int PRIMARY KEY, balance numeric(10,2) NOT NULL);
-  INSERT INTO accounts VALUES (1, 10.50), (2, 20.00);`;
+  INSERT INTO accounts VALUES (1, 10.50), (2, 20.00);
+  CREATE FUNCTION own_function() RETURNS text LANGUAGE sql AS $$ SELECT 'found on the search path' $$;`;
 
 describe('runSql', () => {
   test('commits all statements together and proves the expectation', async () => {
@@ -91,6 +92,7 @@ describe('runSql', () => {
       database.tasks().runSql('SELECT 1', { ...options, expect: 'SELECT sneak()' }),
     );
     expect(failure.message).toContain('read-only transaction');
+    expect(failure.state).toContain('The SQL has run and its changes stay');
     expect(await database.sql('SELECT count(*) FROM accounts')).toBe('2');
   });
 
@@ -103,7 +105,7 @@ describe('runSql', () => {
     const failure = await failureFrom(
       database
         .tasks()
-        .runSql('UPDATE accounts SET balance = 0', { ...options, lockTimeoutSeconds: 0.6 }),
+        .runSql('UPDATE accounts SET balance = 0', { ...options, lockTimeoutSeconds: 2 }),
     );
     await holder.close();
     expect(failure.code).toBe('database-lock-timeout');
@@ -165,6 +167,7 @@ describe('queryValue', () => {
     ],
     ["SELECT ''", ''],
     ['SELECT true', 'true'],
+    ['SELECT own_function() FROM accounts', 'found on the search path'],
     ["VALUES (timestamp '2026-01-02 03:04:05')", '2026-01-02 03:04:05'],
     ['WITH a AS (SELECT 1 AS n) SELECT n AS "n""", n FROM a', '1'],
     ['SELECT NULL', undefined],
@@ -184,6 +187,9 @@ describe('queryValue', () => {
     expect((await ask("SELECT setval('x', 1) FROM nextval('x')")).message).toContain('"x"');
     expect((await ask('SELECT pg_sleep(600)', 0.2)).code).toBe('database-statement-timeout');
     expect((await ask('SELECT 1; SELECT 2')).code).toBe('database-sql-refused');
+    expect((await ask('SELECT nothing')).message).toMatch(
+      /^The query failed: column "nothing" does not exist.*\(SQLSTATE 42703\)\.$/,
+    );
     expect((await ask('SELECT nothing')).state).toBe('The query only reads; it changed nothing.');
     expect(await database.sql('SELECT count(*) FROM accounts')).toBe('2');
   });

@@ -23,7 +23,7 @@ describe('vacuum', () => {
       'dead-rows-before': 2500,
       'dead-rows-after': 0,
     });
-    expect(result.summary).toBe('1 tables vacuumed and analyzed, 2,500 dead rows removed');
+    expect(result.summary).toBe('1 table vacuumed and analyzed, 2,500 dead rows removed');
     const seen = await database.sql(
       `SELECT n_dead_tup, last_vacuum IS NOT NULL, last_analyze IS NOT NULL FROM pg_stat_user_tables`,
     );
@@ -137,12 +137,12 @@ describe('vacuum', () => {
       'shop "web"',
     );
     const failure = await failureFrom(
-      database.tasks().vacuum(['orders'], { ...options, lockTimeoutSeconds: 1 }),
+      database.tasks().vacuum(['orders'], { ...options, lockTimeoutSeconds: 2 }),
     );
     await holder.close();
     expect(failure.code).toBe('database-lock-timeout');
     expect(failure.message).toMatch(
-      /VACUUM of public\.orders was given up by the server after waiting 1 seconds for a lock\. It waited for ShareUpdateExclusiveLock on public\.orders, held by pid \d+ \(user postgres, application shop "web", idle in transaction for \d+ s, in its transaction for \d+ s, its last statement, UPDATE, began \d+ s ago\)\./,
+      /VACUUM of public\.orders was given up by the server after waiting 2 seconds for a lock\. It waited for ShareUpdateExclusiveLock on public\.orders, held by pid \d+ \(user postgres, application shop "web", idle in transaction for \d+ s, in its transaction for \d+ s, its last statement, UPDATE, began \d+ s ago\)\./,
     );
     expect(failure.message).not.toContain('secret');
     expect(failure.state).toContain('0 of 1 tables are vacuumed');

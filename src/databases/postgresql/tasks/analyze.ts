@@ -1,5 +1,6 @@
 import type { Database, TaskResult } from '../../../ports/database.ts';
 import { chooseTables, type ChosenTable } from './chosen-tables.ts';
+import { counted } from './counted.ts';
 import { proveActivity, serverTime } from './statistics-proof.ts';
 import { checkJobs, onSessions, withObserver, type TaskTools } from './task-session.ts';
 import { leftOutNote, oidsOf } from './vacuum.ts';
@@ -21,10 +22,10 @@ export async function analyze(
     const expected = { vacuumed: false, analyzed: true };
     const after = await proveActivity(tools.clock, observer, oids, since, expected, warnings);
     return {
-      summary: `${after.length} tables analyzed`,
+      summary: `${counted(after.length, 'table')} analyzed`,
       figures: { tables: after.length },
       proof:
-        `pg_stat_all_tables shows an ANALYZE since ${since} for each of the ${after.length} tables; each table with rows has statistics` +
+        `pg_stat_all_tables shows an ANALYZE since ${since} for ${counted(after.length, 'table')}, which is all of them; each table with rows has statistics` +
         leftOutNote(choice.leftOut),
     };
   });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { fail } from '../../../ports/failure.ts';
-import type { Psql } from '../psql.ts';
+import type { Psql, PsqlOptions } from '../psql.ts';
 import { quoteLiteral, quoteQualified } from '../quoting.ts';
 import { parseQualifiedName } from './qualified-name.ts';
 
@@ -64,10 +64,14 @@ async function allTables(psql: Psql): Promise<ChosenTable[]> {
 }
 
 /** The search_path that a session of the role begins with; `Psql.rows` has another one. */
-async function usualSearchPath(psql: Psql): Promise<string> {
+export async function usualSearchPath(
+  psql: Psql,
+  options: Pick<PsqlOptions, 'timeoutSeconds'> = {},
+): Promise<string> {
   const [row] = await psql.rows(
     `SELECT reset_val AS path FROM pg_settings WHERE name = 'search_path'`,
     z.object({ path: z.string() }),
+    options,
   );
   return row?.path ?? 'pg_catalog';
 }

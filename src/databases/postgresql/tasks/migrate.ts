@@ -8,6 +8,7 @@ import {
   insertSql,
   readRecords,
 } from './checksum-table.ts';
+import { counted } from './counted.ts';
 import { planMigrations, refusalOf } from './migration-plan.ts';
 import { lockMigrations } from './migrator-lock.ts';
 import { withSession, type TaskSession, type TaskTools } from './task-session.ts';
@@ -46,10 +47,10 @@ export async function migrate(
     return {
       summary:
         names.length === 0
-          ? `no migration was pending; ${plan.applied} are applied`
-          : `${names.length} migrations applied: ${names.join(', ')}`,
+          ? `no migration was pending; applied before: ${plan.applied}`
+          : `${counted(names.length, 'migration')} applied: ${names.join(', ')}`,
       figures: { 'migrations-applied': names.length, 'migrations-total': files.length },
-      proof: `${table.name} lists exactly the ${files.length} files with their SHA-256, each as applied`,
+      proof: `${table.name} lists exactly the ${counted(files.length, 'file')} with their SHA-256, each as applied`,
     };
   } finally {
     await lock.close();
@@ -117,8 +118,7 @@ async function applyInside(
   await session.run('BEGIN', { what: `BEGIN of ${what}`, state });
   await claim(tools, session, table, file, 'applied', state);
   await runFile(session, file, state);
-  // The file may have changed the role; the row is ours to complete.
-  await session.run('RESET ROLE', { what: `RESET ROLE after ${what}`, state });
+  await session.run(backToOurRole, { what: `RESET ROLE after ${what}`, state });
   const completed = await session.run(completeSql(table, file.name), {
     what: `Completing the row of ${what} in ${table}`,
     state,
@@ -159,7 +159,7 @@ async function applyOutside(
     `The file did not start. ${appliedBefore(before)}`,
   );
   await runFile(session, file, state);
-  await session.run('RESET ROLE', { what: `RESET ROLE after ${what}`, state });
+  await session.run(backToOurRole, { what: `RESET ROLE after ${what}`, state });
   await session.run(completeSql(table, file.name), {
     what: `Completing the row of ${what} in ${table}`,
     state: `All statements of the file are done, but ${table} has it as applying. ${appliedBefore(before)}`,
@@ -175,6 +175,9 @@ async function applyOutside(
     });
   }
 }
+
+/** The file may have changed the role; its row is ours to complete. */
+const backToOurRole = 'RESET SESSION AUTHORIZATION; RESET ROLE';
 
 /** Writes the file's row before the file runs: whoever comes second is stopped by the primary key. */
 async function claim(

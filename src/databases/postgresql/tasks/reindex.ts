@@ -1,6 +1,7 @@
 import type { Database, TaskResult } from '../../../ports/database.ts';
 import { fail, failureOf } from '../../../ports/failure.ts';
 import { chooseTables } from './chosen-tables.ts';
+import { counted } from './counted.ts';
 import { readIndexes } from './index-catalog.ts';
 import { ownLeftovers, planReindex, type IndexDecision, type IndexState } from './index-repair.ts';
 import { withObserver, withSession, type TaskSession, type TaskTools } from './task-session.ts';
@@ -207,20 +208,24 @@ function resultOf(
   const named = plain.map(({ index, how }) => `${index.name} (${reason(how)})`);
   const notes = [
     ...(repaired === 0 ? [] : [`${repaired} of them had been invalid`]),
-    ...(dropped === 0 ? [] : [`${dropped} leftovers dropped`]),
+    ...(dropped === 0 ? [] : [`${counted(dropped, 'leftover')} dropped`]),
     ...(concurrently && named.length > 0 ? [`not concurrently: ${named.join(', ')}`] : []),
     ...(left('foreign') === 0
       ? []
-      : [`${left('foreign')} indexes of system catalogues or extensions left alone`]),
+      : [
+          `${counted(left('foreign'), 'index', 'indexes')} of system catalogues or extensions left alone`,
+        ]),
     ...(left('unnameable') === 0
       ? []
       : [
-          `${left('unnameable')} indexes of TOAST tables left alone (only a superuser may name them)`,
+          `${counted(left('unnameable'), 'index', 'indexes')} of TOAST tables left alone (only a superuser may name them)`,
         ]),
   ];
   const size = `${(Math.abs(saved) / 1e6).toFixed(1)} MB ${saved >= 0 ? 'smaller' : 'larger'}`;
   return {
-    summary: [`${rebuilds.length} indexes rebuilt, ${size}`, ...notes].join('; '),
+    summary: [`${counted(rebuilds.length, 'index', 'indexes')} rebuilt, ${size}`, ...notes].join(
+      '; ',
+    ),
     figures: {
       indexes: rebuilds.length,
       'indexes-repaired': repaired,
@@ -228,7 +233,7 @@ function resultOf(
       'index-bytes-before': bytes(before),
       'index-bytes-after': bytes(after),
     },
-    proof: `each of the ${rebuilds.length} indexes is in a new file (pg_class.relfilenode), and none of the tables' ${after.length} indexes is invalid`,
+    proof: `${counted(rebuilds.length, 'index', 'indexes')} in a new file (another relfilenode than before), which is all that were to be rebuilt; of the tables' ${counted(after.length, 'index', 'indexes')} none is invalid`,
   };
 }
 

@@ -3,6 +3,8 @@ import type { Database, StatementLimits, TaskResult } from '../../../ports/datab
 import { FailureError } from '../../../ports/failure.ts';
 import { StatementError } from '../statement-failure.ts';
 import type { Psql } from '../psql.ts';
+import { usualSearchPath } from './chosen-tables.ts';
+import { counted } from './counted.ts';
 import { limitSettings } from './limits.ts';
 import { withSession, type TaskTools } from './task-session.ts';
 import { checkUserQuery, checkUserSql } from './user-sql.ts';
@@ -18,40 +20,50 @@ export type QueryAnswer =
 const answer = z.object({ value: z.string().nullable() });
 
 /**
- * Asks a query in a read-only session.
- * @param where how the reader finds the query, for messages
+ * Asks a query in a read-only transaction.
+ * @param doing how it is spoken of when it fails
  * @throws FailureError `database-sql-refused`, StatementError
  */
 export async function ask(
   psql: Psql,
   sql: string,
-  where: string,
   limits: StatementLimits,
+  doing: { readonly what: string; readonly state: string },
 ): Promise<QueryAnswer> {
-  const query = checkUserQuery(sql, where);
-  const session = await psql.start({
-    settings: { ...limitSettings(limits), default_transaction_read_only: 'on' },
-  });
+  const query = checkUserQuery(sql, doing.what);
+  const { statementTimeoutSeconds: seconds } = limits;
+  // Ends the client too, when the server does not even keep its own time.
+  const limit = seconds === 0 ? {} : { timeoutSeconds: seconds };
+  const settings = limitSettings(limits);
   try {
-    // JSON keeps NULL, empty and multi-line texts apart; the line break ends a comment at the query's end.
-    const [line] = await session.query(
-      `SELECT pg_catalog.json_build_object('value', mw_value::text) FROM (\n${query}\n) AS mw_query(mw_value) LIMIT 1`,
+    const [row] = await psql.rows(
+      // The line break ends a comment at the query's end.
+      `SELECT mw_value::text AS value FROM (\n${query}\n) AS mw_query(mw_value) LIMIT 1`,
+      answer,
+      {
+        ...limit,
+        settings: {
+          ...settings,
+          search_path: await usualSearchPath(psql, limit),
+          default_transaction_read_only: 'on',
+        },
+      },
     );
-    if (line === undefined) return { kind: 'no-row' };
-    const { value } = answer.parse(JSON.parse(line));
-    return value === null ? { kind: 'null' } : { kind: 'text', text: value };
+    if (row === undefined) return { kind: 'no-row' };
+    return row.value === null ? { kind: 'null' } : { kind: 'text', text: row.value };
   } catch (error) {
     if (!(error instanceof StatementError)) throw error;
+    const { failure, sqlState } = error;
+    // Its line counts ours around the query.
+    const said = error.said?.replace(/, line \d+/, '');
     throw new StatementError(
       {
-        ...error.failure,
-        message: `${where} failed: ${error.said ?? error.failure.message}.`,
-        state: 'The query only reads; it changed nothing.',
+        ...failure,
+        message: `${doing.what} failed: ${said ?? failure.message}.`,
+        state: doing.state,
       },
-      { sqlState: error.sqlState, line: error.line, said: error.said },
+      { sqlState, said },
     );
-  } finally {
-    await session.close();
   }
 }
 
@@ -62,7 +74,10 @@ export async function queryValue(
   { timeoutSeconds }: { readonly timeoutSeconds: number },
 ): Promise<string | undefined> {
   const limits = { lockTimeoutSeconds: timeoutSeconds, statementTimeoutSeconds: timeoutSeconds };
-  const found = await ask(psql, sql, 'The query', limits);
+  const found = await ask(psql, sql, limits, {
+    what: 'The query',
+    state: 'The query only reads; it changed nothing.',
+  });
   return found.kind === 'text' ? found.text : undefined;
 }
 
@@ -105,7 +120,7 @@ export async function runSql(
     }
   });
 
-  const done = `${count} ${count === 1 ? 'statement' : 'statements'} ${inTransaction ? 'committed in one transaction' : 'run'}`;
+  const done = `${counted(count, 'statement')} ${inTransaction ? 'committed in one transaction' : 'run'}`;
   const figures = { statements: count };
   if (expect === undefined) {
     return {
@@ -114,7 +129,10 @@ export async function runSql(
       proof: `the server accepted each statement${inTransaction ? ' and the COMMIT' : ''}; no expectation was given`,
     };
   }
-  const found = await ask(tools.psql, expect, 'The expectation', options);
+  const found = await ask(tools.psql, expect, options, {
+    what: 'The expectation',
+    state: 'The SQL has run and its changes stay; whether they are as expected is not known.',
+  });
   if (found.kind !== 'text' || found.text !== 'true') {
     throw new FailureError({
       code: 'database-expectation-not-met',

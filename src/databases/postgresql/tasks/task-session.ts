@@ -44,6 +44,7 @@ export interface TaskSession {
 /** Seconds before the first look: most statements are over by then. */
 const firstLookSeconds = 0.3;
 const lookSeconds = 1;
+const shortestLookSeconds = 0.1;
 
 /** Opens no connection before the first statement. */
 function taskSession(
@@ -127,7 +128,7 @@ export function withObserver<T>(
   work: (session: TaskSession) => Promise<T>,
 ): Promise<T> {
   const settings = { search_path: 'pg_catalog', default_transaction_read_only: 'on' };
-  return withSession(tools, { ...options, onProgress: () => undefined }, work, settings);
+  return withSession(tools, options, work, settings);
 }
 
 /** Looks at the working session until its statement ends; what it cannot see does not disturb the task. */
@@ -140,7 +141,9 @@ async function watch(
 ): Promise<void> {
   // A wait must be seen at least twice before the lock timeout ends it.
   const interval =
-    lockTimeoutSeconds > 0 ? Math.min(lookSeconds, lockTimeoutSeconds / 3) : lookSeconds;
+    lockTimeoutSeconds > 0
+      ? Math.max(shortestLookSeconds, Math.min(lookSeconds, lockTimeoutSeconds / 3))
+      : lookSeconds;
   const ended = query.then(
     () => true,
     () => true,

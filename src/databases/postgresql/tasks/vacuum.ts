@@ -1,5 +1,6 @@
 import type { Database, TaskResult } from '../../../ports/database.ts';
 import { chooseTables, type ChosenTable } from './chosen-tables.ts';
+import { counted } from './counted.ts';
 import {
   proveActivity,
   serverTime,
@@ -29,7 +30,7 @@ export function leftOutNote(leftOut: readonly string[]): string {
   const isSystem = (name: string): boolean => /^(?:pg_catalog|information_schema)\./.test(name);
   const system = leftOut.filter(isSystem).length;
   const parts = [
-    ...(system === 0 ? [] : [`${system} system tables`]),
+    ...(system === 0 ? [] : [counted(system, 'system table')]),
     ...leftOut.filter((name) => !isSystem(name)).map((name) => `${name} (of an extension)`),
   ];
   return `; left out, because they are not the role's: ${parts.join(', ')}`;
@@ -88,8 +89,8 @@ function resultOf(seen: {
   const remaining = sum(after, 'deadRows');
   const leaves = after.filter(({ kind }) => kind === 'leaf').length;
   const notes = [
-    `${leaves} tables vacuumed${analyze ? ' and analyzed' : ''}`,
-    `${removed.toLocaleString('en-US')} dead rows removed`,
+    `${counted(leaves, 'table')} vacuumed${analyze ? ' and analyzed' : ''}`,
+    `${counted(removed, 'dead row')} removed`,
     ...(remaining === 0
       ? []
       : [
@@ -106,7 +107,7 @@ function resultOf(seen: {
       'bytes-after': sum(after, 'bytes'),
     },
     proof:
-      `pg_stat_all_tables shows a VACUUM${analyze ? ' and an ANALYZE' : ''} since ${since} for each of the ${leaves} tables` +
+      `pg_stat_all_tables shows a VACUUM${analyze ? ' and an ANALYZE' : ''} since ${since} for ${counted(leaves, 'table')}, which is all of them` +
       (analyze ? '; each table with rows has statistics' : '') +
       leftOutNote(leftOut),
   };
