@@ -72,7 +72,9 @@ async function recordFolder(plan: SitePlan): Promise<string> {
 
 /** Where the life of the window ended. */
 async function stateOf(plan: SitePlan): Promise<string> {
-  const text = await readFile(join(await recordFolder(plan), 'window.json'), 'utf8').catch(() => '{}');
+  const text = await readFile(join(await recordFolder(plan), 'window.json'), 'utf8').catch(
+    () => '{}',
+  );
   return (JSON.parse(text) as { state?: string }).state ?? 'unknown';
 }
 
@@ -84,13 +86,13 @@ async function stepsOf(plan: SitePlan): Promise<readonly TimelineStep[]> {
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Record<string, string>)
-    .filter((line) => ['done', 'skipped', 'failed'].includes(line['event'] ?? ''))
+    .filter((line) => ['done', 'skipped', 'failed'].includes(line.event ?? ''))
     .map((line) => ({
-      at: Date.parse(line['at'] ?? ''),
-      phase: line['phase'] ?? '',
-      step: line['step'] ?? '',
-      outcome: line['event'] as 'done' | 'skipped' | 'failed',
-      detail: line['detail'] ?? '',
+      at: Date.parse(line.at ?? ''),
+      phase: line.phase ?? '',
+      step: line.step ?? '',
+      outcome: line.event as 'done' | 'skipped' | 'failed',
+      detail: line.detail ?? '',
     }));
 }
 
@@ -109,18 +111,24 @@ async function demonstrate(site: Site, signal: AbortSignal, options: Options): P
   const missing = await site.missingOrders(report.orders.map((order) => order.reference));
   const health = await fetch(`${site.publicUrl}/healthz`);
   print(`\n${renderTimeline(report, await stepsOf(plan))}\n`);
-  print(`Orders that the shop acknowledged: ${report.orders.length}; missing now: ${missing.length}`);
+  print(
+    `Orders that the shop acknowledged: ${report.orders.length}; missing now: ${missing.length}`,
+  );
   print(`The shop's health now: ${health.status} ${(await health.text()).trim()}`);
   print(`\nThe report: ${join(reports, 'report.html')}`);
   for (const name of ['report.md', 'report.json']) print(`            ${join(reports, name)}`);
-  const [expectedCode, expectedState] = options.fail === undefined ? [0, 'reopened'] : [1, 'rolled-back'];
+  const [expectedCode, expectedState] =
+    options.fail === undefined ? [0, 'reopened'] : [1, 'rolled-back'];
   const state = await stateOf(plan);
-  const isWell = code === expectedCode && state === expectedState && health.ok && missing.length === 0;
+  const isWell =
+    code === expectedCode && state === expectedState && health.ok && missing.length === 0;
   const story =
     options.fail === undefined
       ? 'The window was carried out and the shop reopened.'
       : `${options.fail} failed, as asked; the window rolled back and the shop reopened on the old state.`;
-  print(`\n${isWell ? story : `Not as expected: exit code ${code}, window ${state}, health ${health.status}, ${missing.length} orders missing.`}`);
+  print(
+    `\n${isWell ? story : `Not as expected: exit code ${code}, window ${state}, health ${health.status}, ${missing.length} orders missing.`}`,
+  );
   return isWell;
 }
 

@@ -11,7 +11,7 @@ export const rollbackOwnAction: Action = (surroundings) => rollBack(surroundings
 function rollBack(surroundings: Surroundings, whose: 'anybody' | 'own'): Promise<ActionResult> {
   return withTakenWindow('rollback', surroundings, whose, (context, invocation) =>
     rollback(context, {
-      force: invocation['force'] === true,
+      force: invocation.force === true,
       acceptDataLoss: invocation['accept-data-loss'] === true,
       reason: `asked for by ${surroundings.run.actor ?? `run ${surroundings.run.id}`}`,
     }),

@@ -4,5 +4,5 @@ import type { Action } from './action.ts';
 
 export const runDbMaintenanceAction: Action = (surroundings) =>
   withWindow('run-db-maintenance', surroundings, (context, invocation) =>
-    runDbMaintenance(context, { stage: invocation['stage'] as Stage }),
+    runDbMaintenance(context, { stage: invocation.stage as Stage }),
   );

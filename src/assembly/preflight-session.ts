@@ -35,9 +35,10 @@ export async function preflightSession(
   const { plan, invocation, known } = settings;
   const secrets = secretsOf(plan, surroundings);
   const now = world.clock.now();
-  const existing: ExistingRecord = known === undefined ? { kind: 'none' } : { kind: 'status', status: known.status };
+  const existing: ExistingRecord =
+    known === undefined ? { kind: 'none' } : { kind: 'status', status: known.status };
   const ignoreWindow = invocation['ignore-window'] === true;
-  const database = await databaseOf(plan, secrets, world);
+  const database = databaseOf(plan, secrets, world);
   const looked = await preflight({
     ...world,
     plan,
@@ -67,7 +68,7 @@ export async function preflightSession(
     dryRun: invocation['dry-run'] === true,
     ignoreWindow,
     actor: surroundings.run.actor,
-    reason: textOf(invocation['reason']),
+    reason: textOf(invocation.reason),
     now,
   });
   const outputs = { 'predicted-downtime': String(predictedDowntime(prediction)) };
@@ -75,7 +76,7 @@ export async function preflightSession(
   if (outcome.kind !== 'done') {
     return { result: { outcome, outputs, summary }, settings, world, record: undefined };
   }
-  const reason = textOf(invocation['reason']);
+  const reason = textOf(invocation.reason);
   const deadline = deadlineOf(plan, looked.position, now);
   const record = await openRecord(world.host, world.clock, {
     stateDir: plan.stateDir,
@@ -89,7 +90,11 @@ export async function preflightSession(
       : {}),
     suffix: randomBytes(2).toString('hex'),
   });
-  await record.update({ settings: settings.raw, checks: [...looked.checks], prediction: [...prediction] });
+  await record.update({
+    settings: settings.raw,
+    checks: [...looked.checks],
+    prediction: [...prediction],
+  });
   await record.append({
     phase: 'preflight',
     step: 'checks',
@@ -127,12 +132,19 @@ function outcomeOf(looked: PreflightResult, dryRun: boolean): PhaseOutcome {
           .map((check) => `${check.title}: ${check.value}`)
           .join('; ')}.`,
         state: 'Nothing was touched.',
-        next: failed.map((check) => check.next ?? '').filter((next) => next !== '').join(' '),
+        next: failed
+          .map((check) => check.next ?? '')
+          .filter((next) => next !== '')
+          .join(' '),
       },
     };
   }
   if (dryRun) {
-    return { kind: 'skipped', reason: 'dry run: all checks passed, nothing was touched', outputs: {} };
+    return {
+      kind: 'skipped',
+      reason: 'dry run: all checks passed, nothing was touched',
+      outputs: {},
+    };
   }
   return { kind: 'done', detail: `${looked.checks.length} checks, none failed`, outputs: {} };
 }
@@ -140,7 +152,13 @@ function outcomeOf(looked: PreflightResult, dryRun: boolean): PhaseOutcome {
 /** The steps of a window that take time, in order. */
 function predictableSteps(plan: Plan): readonly PredictableStep[] {
   const tasks = planTasks(plan.runDbMaintenance.tasks);
-  const work = { vacuum: 'scan', analyze: 'scan', reindex: 'rebuild', migrate: 'moment', sql: 'moment' } as const;
+  const work = {
+    vacuum: 'scan',
+    analyze: 'scan',
+    reindex: 'rebuild',
+    migrate: 'moment',
+    sql: 'moment',
+  } as const;
   const steps = (stage: 'online' | 'closed'): PredictableStep[] =>
     tasks
       .filter((task) => task.stage === stage)
@@ -166,7 +184,12 @@ function predictableSteps(plan: Plan): readonly PredictableStep[] {
     ...(needsDump
       ? [
           { phase: 'run-db-maintenance', step: 'dump-closed', closed: true, work: 'dump' } as const,
-          { phase: 'run-db-maintenance', step: 'restore-test-closed', closed: true, work: 'restore' } as const,
+          {
+            phase: 'run-db-maintenance',
+            step: 'restore-test-closed',
+            closed: true,
+            work: 'restore',
+          } as const,
         ]
       : []),
     ...steps('closed'),
@@ -178,4 +201,3 @@ function predictableSteps(plan: Plan): readonly PredictableStep[] {
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
-

@@ -27,13 +27,14 @@ export const reportArtifact = 'maintenance-report';
 export function reportSession(surroundings: Surroundings): Promise<ActionResult> {
   return guarded(async () => {
     const world = worldOf(surroundings);
-    const copies = (surroundings.inputs['record'] ?? '').split(/\s+/).filter((text) => text !== '');
+    const copies = (surroundings.inputs.record ?? '').split(/\s+/).filter((text) => text !== '');
     const travelling = newestCopy(copies);
     const { settings, record } = await openForReport(surroundings, world, travelling);
     const { plan, invocation } = settings;
     // Another run's window that is not over is none of our business: it is told, not touched.
     const mayClose =
-      record !== undefined && (record.status.run.id === surroundings.run.id || isOver(record.status.state));
+      record !== undefined &&
+      (record.status.run.id === surroundings.run.id || isOver(record.status.state));
     if (mayClose) await closeBooks(surroundings, world, plan, record);
     const copy = record?.copy() ?? settings.known ?? travelling;
     if (copy === undefined) {
@@ -97,10 +98,16 @@ async function openForReport(
     });
     const isOther =
       travelling !== undefined && record?.status.windowId !== travelling.status.windowId;
-    return { settings: isOther ? { ...settings, known: travelling } : settings, record: isOther ? undefined : record };
+    return {
+      settings: isOther ? { ...settings, known: travelling } : settings,
+      record: isOther ? undefined : record,
+    };
   } catch (error) {
     surroundings.progress.warning(failureOf(error).message);
-    return { settings: travelling === undefined ? settings : { ...settings, known: travelling }, record: undefined };
+    return {
+      settings: travelling === undefined ? settings : { ...settings, known: travelling },
+      record: undefined,
+    };
   }
 }
 
@@ -112,7 +119,7 @@ async function closeBooks(
 ): Promise<void> {
   if (record.status.restorePoint?.kind !== 'clone' || record.status.state !== 'reopened') return;
   try {
-    const database = await databaseOf(plan, secretsOf(plan, surroundings), world);
+    const database = databaseOf(plan, secretsOf(plan, surroundings), world);
     await dropRestorePoint({ ...world, plan, record, database, progress: surroundings.progress });
   } catch (error) {
     // The report is more important than the clean-up; it shows what was left.
@@ -120,9 +127,11 @@ async function closeBooks(
   }
 }
 
-async function askGitHub(
-  surroundings: Surroundings,
-): Promise<{ approvals: readonly Approval[] | undefined; approvalsNote?: string; jobs?: readonly JobResult[] }> {
+async function askGitHub(surroundings: Surroundings): Promise<{
+  approvals: readonly Approval[] | undefined;
+  approvalsNote?: string;
+  jobs?: readonly JobResult[];
+}> {
   try {
     const github = await githubOf(surroundings);
     if (github === undefined) return { approvals: undefined, approvalsNote: 'not run by GitHub' };
@@ -140,7 +149,9 @@ async function writeFiles(
   const directory =
     typeof wanted === 'string' && wanted !== ''
       ? resolve(surroundings.workspace, wanted)
-      : await mkdtemp(join(surroundings.environment['RUNNER_TEMP'] ?? tmpdir(), 'maintenance-report-'));
+      : await mkdtemp(
+          join(surroundings.environment.RUNNER_TEMP ?? tmpdir(), 'maintenance-report-'),
+        );
   await mkdir(directory, { recursive: true });
   for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
   return directory;

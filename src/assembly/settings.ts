@@ -28,12 +28,13 @@ export async function assembleSettings(
   const place = placeIn(sources, id);
   const known = place === undefined ? undefined : await readRecord(host, place);
   const isOurs = known?.status.run.id === surroundings.run.id;
-  const recorded = known !== undefined && (isOurs || fromRecordAlone) ? known.status.settings : undefined;
+  const recorded =
+    known !== undefined && (isOurs || fromRecordAlone) ? known.status.settings : undefined;
   return { ...resolveSettings(id, { ...sources, recorded }), known };
 }
 
 async function readPlan(surroundings: Surroundings): Promise<SettingSources['plan']> {
-  const path = surroundings.inputs['plan'];
+  const path = surroundings.inputs.plan;
   if (path === undefined || path === '') return undefined;
   try {
     return { path, text: await readFile(resolve(surroundings.workspace, path), 'utf8') };
@@ -51,7 +52,10 @@ async function readPlan(surroundings: Surroundings): Promise<SettingSources['pla
 }
 
 /** Where the record would be: from name and state-dir alone, before everything else is known. */
-function placeIn(sources: SettingSources, id: ActionId): { stateDir: string; name: string } | undefined {
+function placeIn(
+  sources: SettingSources,
+  id: ActionId,
+): { stateDir: string; name: string } | undefined {
   // The required settings of the action may still come from the record, so they are not asked for yet.
   const { plan } = resolveSettings(id, { ...sources, lenient: true });
   return plan.name === undefined ? undefined : { stateDir: plan.stateDir, name: plan.name };

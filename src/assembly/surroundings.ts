@@ -15,5 +15,6 @@ export interface Surroundings {
   /** Called with every secret before its first use. */
   readonly mask: (secret: string) => void;
   /** Only where GitHub runs us. */
-  readonly github: { readonly token: string; readonly repository: string; readonly apiUrl: string } | undefined;
+  readonly github:
+    { readonly token: string; readonly repository: string; readonly apiUrl: string } | undefined;
 }

@@ -6,9 +6,12 @@ import { contextOf, guarded, recordOutputs, type ActionResult } from './window-s
 /** Preflight, then the whole runbook in this process; the report is a session of its own. */
 export function wholeWindowSession(surroundings: Surroundings): Promise<ActionResult> {
   return guarded(async () => {
-    const { result, settings, world, record } = await preflightSession('maintenance-window', surroundings);
+    const { result, settings, world, record } = await preflightSession(
+      'maintenance-window',
+      surroundings,
+    );
     if (record === undefined) return result;
-    const context = await contextOf(settings.plan, surroundings, world, record);
+    const context = contextOf(settings.plan, surroundings, world, record);
     const outcome = await maintenanceWindow(context);
     return {
       outcome,

@@ -87,12 +87,12 @@ export async function withTakenWindow(
 }
 
 /** The context of a phase over an open record. */
-export async function contextOf(
+export function contextOf(
   plan: Plan,
   surroundings: Surroundings,
   world: World,
   record: WindowRecord,
-): Promise<PhaseContext> {
+): PhaseContext {
   const secrets = secretsOf(plan, surroundings);
   return {
     ...world,
@@ -100,7 +100,7 @@ export async function contextOf(
     record,
     progress: surroundings.progress,
     workspace: surroundings.workspace,
-    database: await databaseOf(plan, secrets, world),
+    database: databaseOf(plan, secrets, world, record.status.windowId),
     mode: modeOf(plan, secrets, world, {
       id: record.status.windowId,
       expectedEnd: new Date(record.status.deadline),
@@ -125,7 +125,7 @@ async function runBody(
 ): Promise<ActionResult> {
   let outcome: PhaseOutcome;
   try {
-    const context = await contextOf(settings.plan, surroundings, world, record);
+    const context = contextOf(settings.plan, surroundings, world, record);
     outcome = await body(context, settings.invocation);
   } catch (error) {
     outcome = { kind: 'failed', failure: failureOf(error), outputs: {} };

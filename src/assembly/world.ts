@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { systemClock } from '../clock/system-clock.ts';
+import { parseConnection } from '../databases/postgresql/connection.ts';
 import { postgresql } from '../databases/postgresql.ts';
 import { localHost } from '../hosts/local.ts';
 import { nodeHttp } from '../http/node-http.ts';
@@ -38,22 +39,23 @@ export function secretsOf(plan: Plan, surroundings: Surroundings): Secrets {
   const { databaseUrl, bypassToken } = secrets;
   if (databaseUrl !== undefined) {
     surroundings.mask(databaseUrl);
-    const password = URL.canParse(databaseUrl) ? new URL(databaseUrl).password : '';
-    if (password !== '') {
-      surroundings.mask(password);
-      surroundings.mask(decodeURIComponent(password));
-    }
+    // As it is written, before the URL is taken apart: a bad one may be named in a message.
+    const written = /:\/\/[^:/?#]*:([^@]*)@/.exec(databaseUrl)?.[1];
+    if (written !== undefined && written !== '') surroundings.mask(written);
+    const { password } = parseConnection(databaseUrl);
+    if (password !== undefined && password !== '') surroundings.mask(password);
   }
   if (bypassToken !== undefined) surroundings.mask(bypassToken);
   return secrets;
 }
 
 /** The application's database; `undefined` when the plan names none. */
-export async function databaseOf(
+export function databaseOf(
   plan: Plan,
   secrets: Secrets,
   world: World,
-): Promise<Database | undefined> {
+  windowId?: string,
+): Database | undefined {
   if (secrets.databaseUrl === undefined) return undefined;
   const { clientDirectory } = plan.database;
   return postgresql({
@@ -61,6 +63,7 @@ export async function databaseOf(
     clock: world.clock,
     url: secrets.databaseUrl,
     ...(clientDirectory === undefined ? {} : { clientDirectory }),
+    ...(windowId === undefined ? {} : { windowId }),
   });
 }
 
@@ -73,7 +76,8 @@ export function modeOf(
 ): MaintenanceMode | undefined {
   const settings = plan.enableMaintenance;
   const { name, publicUrl, stateDir } = plan;
-  if (name === undefined || publicUrl === undefined || settings.siteFiles.length === 0) return undefined;
+  if (name === undefined || publicUrl === undefined || settings.siteFiles.length === 0)
+    return undefined;
   const { bypassToken } = secrets;
   return nginxMode(world, {
     windowId: window.id,
@@ -105,9 +109,10 @@ export function modeOf(
   });
 }
 
-
 function definedOf(environment: Surroundings['environment']): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    Object.entries(environment).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined,
+    ),
   );
 }

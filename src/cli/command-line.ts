@@ -13,22 +13,31 @@ interface Command {
   /** Whose inputs are its flags. */
   readonly id: ActionId;
   readonly description: string;
-  run(surroundings: Surroundings): Promise<ActionResult>;
+  readonly run: (surroundings: Surroundings) => Promise<ActionResult>;
 }
 
 const commands: Readonly<Record<string, Command>> = {
   run: {
     id: 'maintenance-window',
-    description: 'Runs a whole window: preflight, backup, 503, tasks, smoke tests, reopening or rollback, report.',
+    description:
+      'Runs a whole window: preflight, backup, 503, tasks, smoke tests, reopening or rollback, report.',
     run: runWhole,
   },
-  status: { id: 'report', description: 'Tells where the window stands and what is left to do.', run: windowStatus },
+  status: {
+    id: 'report',
+    description: 'Tells where the window stands and what is left to do.',
+    run: windowStatus,
+  },
   rollback: {
     id: 'rollback',
     description: 'Makes the system safe from the record alone.',
     run: actions.rollback,
   },
-  report: { id: 'report', description: 'Writes the report and closes the books.', run: actions.report },
+  report: {
+    id: 'report',
+    description: 'Writes the report and closes the books.',
+    run: actions.report,
+  },
 };
 
 /**
@@ -76,14 +85,24 @@ async function runWhole(surroundings: Surroundings): Promise<ActionResult> {
   return { outcome, outputs: { ...result.outputs, ...after.outputs } };
 }
 
-function surroundingsOf(inputs: Readonly<Record<string, string>>, signal: AbortSignal): Surroundings {
+function surroundingsOf(
+  inputs: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Surroundings {
   const { username } = userInfo();
   return {
     inputs,
     environment: process.env,
     workspace: process.cwd(),
-    run: { id: `cli-${username}-${Date.now().toString(36)}-${process.pid}`, attempt: 1, actor: username },
-    progress: terminalProgress((text) => process.stdout.write(text), () => new Date()),
+    run: {
+      id: `cli-${username}-${Date.now().toString(36)}-${process.pid}`,
+      attempt: 1,
+      actor: username,
+    },
+    progress: terminalProgress(
+      (text) => process.stdout.write(text),
+      () => new Date(),
+    ),
     signal,
     // A terminal has no log to mask; nothing prints secrets.
     mask: () => undefined,
@@ -102,14 +121,18 @@ function show({ outcome, outputs }: ActionResult): number {
       process.stdout.write(`Nothing to do: ${outcome.reason}\n`);
       return 0;
     case 'failed':
-      process.stderr.write(`Failed (${outcome.failure.code}): ${describeFailure(outcome.failure)}\n`);
+      process.stderr.write(
+        `Failed (${outcome.failure.code}): ${describeFailure(outcome.failure)}\n`,
+      );
       return 1;
   }
 }
 
 function usage(unknown: string | undefined): string {
   const head = unknown === undefined ? '' : `There is no command "${unknown}".\n\n`;
-  const list = Object.entries(commands).map(([name, { description }]) => `  ${name.padEnd(10)} ${description}`);
+  const list = Object.entries(commands).map(
+    ([name, { description }]) => `  ${name.padEnd(10)} ${description}`,
+  );
   return `${head}Usage: maintenance-window COMMAND --plan FILE [flags]\n\n${list.join('\n')}\n\nmaintenance-window COMMAND --help lists the flags.\n`;
 }
 

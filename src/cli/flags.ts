@@ -32,18 +32,29 @@ export function flagsOf(id: ActionId): readonly Flag[] {
 export function readFlags(id: ActionId, args: readonly string[]): FlagReading {
   const flags = flagsOf(id);
   const options = Object.fromEntries(
-    flags.map((flag) => [flag.name, { type: flag.takesValue ? ('string' as const) : ('boolean' as const) }]),
+    flags.map((flag) => [
+      flag.name,
+      { type: flag.takesValue ? ('string' as const) : ('boolean' as const) },
+    ]),
   );
   if (args.includes('--help') || args.includes('-h')) return { kind: 'help' };
   for (const arg of args.filter((entry) => entry.startsWith('--'))) {
     const name = arg.slice(2).split('=')[0] ?? '';
     if (options[name] !== undefined) continue;
-    const suggestion = nearest(name, flags.map((flag) => flag.name));
+    const suggestion = nearest(
+      name,
+      flags.map((flag) => flag.name),
+    );
     const hint = suggestion === undefined ? 'see --help' : `did you mean --${suggestion}?`;
     return { kind: 'wrong', message: `unknown flag --${name}; ${hint}` };
   }
   try {
-    const { values } = parseArgs({ args: [...args], options, strict: true, allowPositionals: false });
+    const { values } = parseArgs({
+      args: [...args],
+      options,
+      strict: true,
+      allowPositionals: false,
+    });
     const inputs = Object.entries(values).map(([name, value]) => [name, String(value)] as const);
     return { kind: 'read', inputs: Object.fromEntries(inputs) };
   } catch (error) {

@@ -27,10 +27,22 @@ export function describeRecord({ status, journal }: RecordCopy): string {
     `window ${status.windowId} of ${status.name} is ${status.state} since ${status.updatedAt}`,
     `run ${status.run.url ?? status.run.id}${status.run.actor === undefined ? '' : `, started by ${status.run.actor}`}; planned until ${status.deadline}`,
     `worst change begun: ${status.blast}; restore point: ${status.restorePoint?.kind ?? 'none'}; backup: ${status.backup?.directory ?? 'none'}`,
-    ...journal.slice(-10).map((line) => `  ${line.at} ${line.event.padEnd(7)} ${line.phase} ${line.step}: ${line.detail ?? line.title}`),
+    ...journal
+      .slice(-10)
+      .map(
+        (line) =>
+          `  ${line.at} ${line.event.padEnd(7)} ${line.phase} ${line.step}: ${line.detail ?? line.title}`,
+      ),
   ];
   const last = journal.at(-1);
-  if (last?.event === 'intent') lines.push(`interrupted in ${last.phase} ${last.step}: its effect is looked at by the next run`);
-  lines.push(isObliged(status.state) ? 'left to do: `maintenance-window rollback` makes it safe' : 'nothing is left to do');
+  if (last?.event === 'intent')
+    lines.push(
+      `interrupted in ${last.phase} ${last.step}: its effect is looked at by the next run`,
+    );
+  lines.push(
+    isObliged(status.state)
+      ? 'left to do: `maintenance-window rollback` makes it safe'
+      : 'nothing is left to do',
+  );
   return lines.join('\n');
 }

@@ -42,7 +42,10 @@ export async function verifiedBackup(
   const database = requireDatabase(context);
   const { windowId, name } = record.status;
   const folder = plan.backupDb.directory ?? posix.join(record.place.folder, 'backups');
-  const directory = posix.join(folder, `${name}-${windowId}${moment === 'closed' ? '-closed' : ''}`);
+  const directory = posix.join(
+    folder,
+    `${name}-${windowId}${moment === 'closed' ? '-closed' : ''}`,
+  );
   const { jobs } = plan.backupDb;
 
   const manifest = await runStep(context, callingPhase, {
@@ -56,7 +59,9 @@ export async function verifiedBackup(
         directory,
         windowId,
         jobs,
-        onProgress: (line) => { progress.info(line); },
+        onProgress: (line) => {
+          progress.info(line);
+        },
       });
       return asJson(dumped);
     },
@@ -101,7 +106,11 @@ async function restoreTest(
     // A killed run may have left one.
     await database.drop(scratch);
     await database.createEmpty(scratch, manifest.database);
-    const { seconds } = await database.restore({ directory, database: scratch, jobs: plan.backupDb.jobs });
+    const { seconds } = await database.restore({
+      directory,
+      database: scratch,
+      jobs: plan.backupDb.jobs,
+    });
     const difference = compareRows(manifest.rows, await database.countRows(scratch));
     if (difference !== undefined) {
       fail({
@@ -132,7 +141,10 @@ export function compareRows(expected: RowCounts, actual: RowCounts): string | un
   return extra === undefined ? undefined : `table ${extra} is not in the backup`;
 }
 
-async function readManifest(context: PhaseContext, directory: string): Promise<Json<DumpManifest> | undefined> {
+async function readManifest(
+  context: PhaseContext,
+  directory: string,
+): Promise<Json<DumpManifest> | undefined> {
   const bytes = await context.host.readFile(posix.join(directory, 'manifest.json'));
   return bytes === undefined
     ? undefined

@@ -13,7 +13,8 @@ export async function dropRestorePoint(
 ): Promise<void> {
   const { record, database, plan } = context;
   const point = record.status.restorePoint;
-  if (point?.kind !== 'clone' || record.status.state !== 'reopened' || database === undefined) return;
+  if (point?.kind !== 'clone' || record.status.state !== 'reopened' || database === undefined)
+    return;
   const step = { id: 'drop-restore-point', title: `Drop the restore point ${point.database}` };
   if (plan.report.keepRestorePoint) {
     await skipStep(context, phase, step, 'the plan keeps it');
@@ -23,7 +24,9 @@ export async function dropRestorePoint(
     ...step,
     blast: 'none',
     observe: async () =>
-      (await database.identify({ oid: point.oid })) === undefined ? { name: point.database } : undefined,
+      (await database.identify({ oid: point.oid })) === undefined
+        ? { name: point.database }
+        : undefined,
     perform: async () => {
       await database.drop(point.database);
       return { name: point.database };

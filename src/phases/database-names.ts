@@ -11,6 +11,13 @@ const nameLimit = 63;
 export function databaseName(application: string, windowId: string, role: DatabaseRole): string {
   const tail = `_${windowId.replaceAll('-', '_')}_${role}`;
   let head = application;
-  while (new TextEncoder().encode(head + tail).length > nameLimit) head = [...head].slice(0, -1).join('');
+  while (new TextEncoder().encode(head + tail).length > nameLimit)
+    head = head.slice(0, lastCharacterAt(head));
   return head + tail;
+}
+
+/** Where the last character begins: half of a surrogate pair is none. */
+function lastCharacterAt(text: string): number {
+  const isPair = /[\ud800-\udbff][\udc00-\udfff]$/.test(text);
+  return text.length - (isPair ? 2 : 1);
 }

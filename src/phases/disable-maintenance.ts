@@ -22,8 +22,10 @@ export function disableMaintenance(
       await giveBack(context, phase);
       return done('the site is open already', downtimeOutputs(context));
     }
-    const accepted: WindowState[] = ['closed', 'changed', 'reopening'];
-    if (options.reopenHeld) accepted.push('held');
+    // An operator may not be of the run that closed the site: what that run is still at is left alone.
+    const accepted: WindowState[] = options.reopenHeld
+      ? ['held', 'reopening']
+      : ['closed', 'changed', 'reopening'];
     requireState(
       context,
       phase,

@@ -31,7 +31,10 @@ export function enableMaintenance(
     await installHook(context);
     if (options.prepareOnly) return done('the hook is in place; closing is a flag now');
     await closeDoor(context);
-    return done(`the public sees 503 since ${record.status.maintenance?.closedAt ?? '?'}`, closedOutputs(context));
+    return done(
+      `the public sees 503 since ${record.status.maintenance?.closedAt ?? '?'}`,
+      closedOutputs(context),
+    );
   });
 }
 
@@ -52,8 +55,15 @@ export async function installHook(context: PhaseContext, callingPhase = phase): 
       // site files were given back since.
       const { maintenance } = record.status;
       if (maintenance === undefined || maintenance.restoration !== undefined) {
-        const { restoration: given, ...rest } = maintenance ?? { mode: mode.kind, restoration: undefined };
-        context.progress.info(given === undefined ? 'recording the state before' : `recording the state again: ${given}`);
+        const { restoration: given, ...rest } = maintenance ?? {
+          mode: mode.kind,
+          restoration: undefined,
+        };
+        context.progress.info(
+          given === undefined
+            ? 'recording the state before'
+            : `recording the state again: ${given}`,
+        );
         const prior = (await mode.plan()) as NonNullable<typeof maintenance>['prior'];
         await record.update({ maintenance: { ...rest, prior } });
       }
@@ -80,12 +90,18 @@ export async function setFlag(context: PhaseContext, callingPhase: string): Prom
       const state = await mode.state();
       const { closedAt } = record.status.maintenance ?? {};
       if (state.kind !== 'closed' || closedAt === undefined) return undefined;
-      const view = await watchFor({ http, clock, url, timeoutSeconds: 2 }, (seen) => isOurs(seen, windowId));
-      return view.kind === 'seen' ? { closedAt, observed: view.observed, seconds: view.seconds } : undefined;
+      const view = await watchFor({ http, clock, url, timeoutSeconds: 2 }, (seen) =>
+        isOurs(seen, windowId),
+      );
+      return view.kind === 'seen'
+        ? { closedAt, observed: view.observed, seconds: view.seconds }
+        : undefined;
     },
     perform: async () => {
       await mode.close();
-      const view = await watchFor({ http, clock, url, timeoutSeconds }, (seen) => isOurs(seen, windowId));
+      const view = await watchFor({ http, clock, url, timeoutSeconds }, (seen) =>
+        isOurs(seen, windowId),
+      );
       if (view.kind === 'not-seen') {
         return fail({
           code: 'not-closed',
@@ -101,7 +117,8 @@ export async function setFlag(context: PhaseContext, callingPhase: string): Prom
       }
       return { closedAt, observed: view.observed, seconds: view.seconds };
     },
-    describe: (result) => `the public sees ${result.observed} after ${formatDuration(result.seconds)}`,
+    describe: (result) =>
+      `the public sees ${result.observed} after ${formatDuration(result.seconds)}`,
   });
 }
 
@@ -114,7 +131,13 @@ async function closeDoor(context: PhaseContext): Promise<void> {
   } catch (error) {
     await undo(context);
     const failure = failureOf(error);
-    fail({ ...failure, state: 'Everything was undone: the site is open as before, the site files are as before.' }, error);
+    fail(
+      {
+        ...failure,
+        state: 'Everything was undone: the site is open as before, the site files are as before.',
+      },
+      error,
+    );
   }
   await record.become('closed');
 }
@@ -124,12 +147,16 @@ async function proveDoor(context: PhaseContext, publicUrl: string): Promise<void
   const { plan, http, clock } = context;
   const bypass = requireMode(context).bypassHeaders();
   const ways: { what: string; url: string; headers: Readonly<Record<string, string>> }[] = [];
-  if (Object.keys(bypass).length > 0) ways.push({ what: 'the bypass header', url: publicUrl, headers: bypass });
+  if (Object.keys(bypass).length > 0)
+    ways.push({ what: 'the bypass header', url: publicUrl, headers: bypass });
   for (const path of plan.enableMaintenance.exemptPaths.filter((entry) => !entry.endsWith('*'))) {
     ways.push({ what: `the exempt path ${path}`, url: new URL(path, publicUrl).href, headers: {} });
   }
   for (const { what, url, headers } of ways) {
-    const seen = await watchFor({ http, clock, url, headers, timeoutSeconds: 5 }, (view) => view.kind === 'application');
+    const seen = await watchFor(
+      { http, clock, url, headers, timeoutSeconds: 5 },
+      (view) => view.kind === 'application',
+    );
     if (seen.kind === 'not-seen') {
       fail({
         code: 'bypass-closed',
@@ -144,7 +171,12 @@ async function proveDoor(context: PhaseContext, publicUrl: string): Promise<void
 async function drain(context: PhaseContext): Promise<void> {
   const { database, clock, plan } = context;
   if (database === undefined) {
-    await skipStep(context, phase, { id: 'drain', title: 'Wait for requests under way' }, 'no database to see them by');
+    await skipStep(
+      context,
+      phase,
+      { id: 'drain', title: 'Wait for requests under way' },
+      'no database to see them by',
+    );
     return;
   }
   const limit = plan.enableMaintenance.drainTimeout;

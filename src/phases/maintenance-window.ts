@@ -7,14 +7,23 @@ import { runDbMaintenance } from './run-db-maintenance.ts';
 import { smokeTest } from './smoke-test.ts';
 
 /** The runbook of a whole window after a good preflight: online work, closed work, proof, reopening. */
-const runbook: readonly { readonly id: string; run(context: PhaseContext): Promise<PhaseOutcome> }[] = [
+const runbook: readonly {
+  readonly id: string;
+  readonly run: (context: PhaseContext) => Promise<PhaseOutcome>;
+}[] = [
   { id: 'backup-db', run: backupDb },
   { id: 'run-db-maintenance', run: (context) => runDbMaintenance(context, { stage: 'online' }) },
   { id: 'enable-maintenance', run: (context) => enableMaintenance(context, { prepareOnly: true }) },
-  { id: 'enable-maintenance', run: (context) => enableMaintenance(context, { prepareOnly: false }) },
+  {
+    id: 'enable-maintenance',
+    run: (context) => enableMaintenance(context, { prepareOnly: false }),
+  },
   { id: 'run-db-maintenance', run: (context) => runDbMaintenance(context, { stage: 'closed' }) },
   { id: 'smoke-test', run: smokeTest },
-  { id: 'disable-maintenance', run: (context) => disableMaintenance(context, { reopenHeld: false }) },
+  {
+    id: 'disable-maintenance',
+    run: (context) => disableMaintenance(context, { reopenHeld: false }),
+  },
 ];
 
 /** Runs the whole window; the first failure ends it and the declared policy follows. */
@@ -47,7 +56,13 @@ async function recover(
     case 'done':
       return { ...failed, failure: { ...failure, state: `Rolled back: ${safe.detail}.` } };
     case 'skipped':
-      return { ...failed, failure: { ...failure, state: `${failure.state} Nothing had to be rolled back: ${safe.reason}.` } };
+      return {
+        ...failed,
+        failure: {
+          ...failure,
+          state: `${failure.state} Nothing had to be rolled back: ${safe.reason}.`,
+        },
+      };
     case 'failed':
       return {
         ...failed,
@@ -60,4 +75,3 @@ async function recover(
       };
   }
 }
-

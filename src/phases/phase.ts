@@ -21,15 +21,30 @@ export interface PhaseContext extends StepContext {
 
 /** How a phase ended; outcomes are data, nothing is thrown past a phase. */
 export type PhaseOutcome =
-  | { readonly kind: 'done'; readonly detail: string; readonly outputs: Readonly<Record<string, string>> }
-  | { readonly kind: 'skipped'; readonly reason: string; readonly outputs: Readonly<Record<string, string>> }
-  | { readonly kind: 'failed'; readonly failure: Failure; readonly outputs: Readonly<Record<string, string>> };
+  | {
+      readonly kind: 'done';
+      readonly detail: string;
+      readonly outputs: Readonly<Record<string, string>>;
+    }
+  | {
+      readonly kind: 'skipped';
+      readonly reason: string;
+      readonly outputs: Readonly<Record<string, string>>;
+    }
+  | {
+      readonly kind: 'failed';
+      readonly failure: Failure;
+      readonly outputs: Readonly<Record<string, string>>;
+    };
 
 export function done(detail: string, outputs: Readonly<Record<string, string>> = {}): PhaseOutcome {
   return { kind: 'done', detail, outputs };
 }
 
-export function skipped(reason: string, outputs: Readonly<Record<string, string>> = {}): PhaseOutcome {
+export function skipped(
+  reason: string,
+  outputs: Readonly<Record<string, string>> = {},
+): PhaseOutcome {
   return { kind: 'skipped', reason, outputs };
 }
 

@@ -13,14 +13,16 @@ export type PublicView =
 
 /** Reads an answer as the public's view. */
 export function viewOf(reply: HttpReply): PublicView {
-  if (reply.kind === 'no-answer') return { kind: 'broken', observed: `no answer (${reply.reason})` };
+  if (reply.kind === 'no-answer')
+    return { kind: 'broken', observed: `no answer (${reply.reason})` };
   const holder = reply.headers[maintenanceHeader];
   if (holder !== undefined) {
     return reply.status === 503 && reply.headers['retry-after'] !== undefined
       ? { kind: 'closed', windowId: holder, observed: `503 with X-Maintenance: ${holder}` }
       : { kind: 'broken', observed: `${reply.status} with X-Maintenance: ${holder}` };
   }
-  if (reply.status >= 500) return { kind: 'broken', observed: `${reply.status} without X-Maintenance` };
+  if (reply.status >= 500)
+    return { kind: 'broken', observed: `${reply.status} without X-Maintenance` };
   return { kind: 'application', observed: `${reply.status} without X-Maintenance` };
 }
 
@@ -33,7 +35,12 @@ export interface Watch {
 }
 
 export type WatchResult =
-  | { readonly kind: 'seen'; readonly at: Date; readonly observed: string; readonly seconds: number }
+  | {
+      readonly kind: 'seen';
+      readonly at: Date;
+      readonly observed: string;
+      readonly seconds: number;
+    }
   | { readonly kind: 'not-seen'; readonly observed: string; readonly seconds: number };
 
 /** Answers in a row that make a view proved: one may still come from an old worker. */

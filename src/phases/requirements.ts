@@ -6,17 +6,24 @@ import type { PhaseContext } from './phase.ts';
 
 /** @throws FailureError `setting-missing` */
 export function requireDatabase(context: PhaseContext): Database {
-  return context.database ?? missing('database.url', 'database-url', 'the connection to the database');
+  return (
+    context.database ?? missing('database.url', 'database-url', 'the connection to the database')
+  );
 }
 
 /** @throws FailureError `setting-missing` */
 export function requireMode(context: PhaseContext): MaintenanceMode {
-  return context.mode ?? missing('enable-maintenance.site-files', 'site-files', 'how the site is closed');
+  return (
+    context.mode ?? missing('enable-maintenance.site-files', 'site-files', 'how the site is closed')
+  );
 }
 
 /** @throws FailureError `setting-missing` */
 export function requirePublicUrl(context: PhaseContext): string {
-  return context.plan.publicUrl ?? missing('public-url', 'public-url', 'where the public reaches the site');
+  return (
+    context.plan.publicUrl ??
+    missing('public-url', 'public-url', 'where the public reaches the site')
+  );
 }
 
 /**

@@ -44,7 +44,8 @@ export async function takeRestorePoint(context: PhaseContext): Promise<RestorePo
     title: 'Choose between a clone and a backup retaken while closed',
     blast: 'none',
     perform: async () => chooseRestorePoint(await situation(context)),
-    describe: (chosen) => (chosen.kind === 'clone' ? 'a clone' : `${chosen.kind}: ${chosen.reason}`),
+    describe: (chosen) =>
+      chosen.kind === 'clone' ? 'a clone' : `${chosen.kind}: ${chosen.reason}`,
   });
   switch (choice.kind) {
     case 'impossible':
@@ -90,11 +91,16 @@ export async function recordProperties(context: PhaseContext, callingPhase: stri
 async function situation(context: PhaseContext): Promise<RestorePointSituation> {
   const { plan, host } = context;
   const wanted = plan.runDbMaintenance.restorePoint;
-  const facts = await requireDatabase(context).inspect({ longTransactionSeconds: plan.preflight.longTransaction });
+  const facts = await requireDatabase(context).inspect({
+    longTransactionSeconds: plan.preflight.longTransaction,
+  });
   const no = (obstacle: string): RestorePointSituation => ({ wanted, mayClone: false, obstacle });
-  if (!facts.isSuperuser && !facts.canCreateDatabase) return no(`the role ${facts.role} has no CREATEDB`);
-  if (!facts.isSuperuser && !facts.ownsDatabase) return no(`the role ${facts.role} does not own the database`);
-  if (!facts.canEndSessions) return no(`the role ${facts.role} may not end other sessions (pg_signal_backend)`);
+  if (!facts.isSuperuser && !facts.canCreateDatabase)
+    return no(`the role ${facts.role} has no CREATEDB`);
+  if (!facts.isSuperuser && !facts.ownsDatabase)
+    return no(`the role ${facts.role} does not own the database`);
+  if (!facts.canEndSessions)
+    return no(`the role ${facts.role} may not end other sessions (pg_signal_backend)`);
   if (facts.dataDirectory !== undefined) {
     const free = await host.freeBytes(facts.dataDirectory);
     if (free < facts.bytes + plan.preflight.freeDisk) {

@@ -48,34 +48,56 @@ export function runDbMaintenance(
     const tasks = planTasks(context.plan.runDbMaintenance.tasks);
     const online = tasks.filter((task) => task.stage === 'online');
     const closed = tasks.filter((task) => task.stage === 'closed');
+    if (options.stage !== 'online' && closed.length > 0) refuseWhileOpen(context);
     if (options.stage !== 'closed') await runTasks(context, online);
     if (options.stage === 'online') {
-      return online.length === 0 ? skipped('the plan has no online tasks') : done(`${online.length} online tasks are done`);
+      return online.length === 0
+        ? skipped('the plan has no online tasks')
+        : done(`${online.length} online tasks are done`);
     }
     const outputs = await runClosed(context, closed);
     return done(`${closed.length} tasks are done while closed`, outputs);
   });
 }
 
-async function runClosed(context: PhaseContext, tasks: readonly PlannedTask[]): Promise<Record<string, string>> {
-  const { record } = context;
-  if (tasks.length === 0) {
-    await skipStep(context, phase, { id: 'closed-tasks', title: 'Tasks while closed' }, 'the plan has none');
-    return { 'restore-point': 'none' };
-  }
+/** Asked before any task runs, also those that could run now: a refusal leaves nothing half done. */
+function refuseWhileOpen(context: PhaseContext): void {
   requireState(
     context,
     phase,
     ['closed', 'changing', 'changed'],
     'Close the site first with `enable-maintenance`: these tasks change what the public works with.',
   );
+}
+
+async function runClosed(
+  context: PhaseContext,
+  tasks: readonly PlannedTask[],
+): Promise<Record<string, string>> {
+  const { record } = context;
+  if (tasks.length === 0) {
+    await skipStep(
+      context,
+      phase,
+      { id: 'closed-tasks', title: 'Tasks while closed' },
+      'the plan has none',
+    );
+    return { 'restore-point': 'none' };
+  }
   refuseUnfinished(context, tasks);
-  const changes = tasks.some((task) => blastClasses.indexOf(task.blast) >= blastClasses.indexOf('schema'));
+  const changes = tasks.some(
+    (task) => blastClasses.indexOf(task.blast) >= blastClasses.indexOf('schema'),
+  );
   if (changes) {
     const point = await takeRestorePoint(context);
     context.progress.info(`restore point: ${describeRestorePoint(point)}`);
   } else {
-    await skipStep(context, phase, { id: 'restore-point', title: 'Take a restore point' }, 'no task changes schema or data');
+    await skipStep(
+      context,
+      phase,
+      { id: 'restore-point', title: 'Take a restore point' },
+      'no task changes schema or data',
+    );
   }
   if (record.status.state !== 'changed') await record.become('changing');
   await runTasks(context, tasks);
@@ -89,8 +111,15 @@ async function runClosed(context: PhaseContext, tasks: readonly PlannedTask[]): 
  */
 function refuseUnfinished(context: PhaseContext, tasks: readonly PlannedTask[]): void {
   for (const task of tasks) {
-    if (task.settings.task !== 'sql' || task.settings.transaction || task.settings.expect !== undefined) continue;
-    const last = context.record.journal.findLast((line) => line.phase === phase && line.step === stepOf(task));
+    if (
+      task.settings.task !== 'sql' ||
+      task.settings.transaction ||
+      task.settings.expect !== undefined
+    )
+      continue;
+    const last = context.record.journal.findLast(
+      (line) => line.phase === phase && line.step === stepOf(task),
+    );
     if (last?.event === 'intent') {
       fail({
         code: 'task-unfinished',
@@ -152,7 +181,9 @@ async function perform(context: PhaseContext, task: TaskSettings): Promise<TaskR
   const options = {
     lockTimeoutSeconds: task.lockTimeout ?? lockTimeout,
     statementTimeoutSeconds: task.statementTimeout ?? statementTimeout,
-    onProgress: (line: string) => { progress.info(line); },
+    onProgress: (line: string) => {
+      progress.info(line);
+    },
   };
   switch (task.task) {
     case 'vacuum':
@@ -162,10 +193,17 @@ async function perform(context: PhaseContext, task: TaskSettings): Promise<TaskR
     case 'reindex':
       return database.reindex(task.tables, { ...options, concurrently: task.concurrently });
     case 'sql':
-      return database.runSql(task.sql, { ...options, inTransaction: task.transaction, expect: task.expect });
+      return database.runSql(task.sql, {
+        ...options,
+        inTransaction: task.transaction,
+        expect: task.expect,
+      });
     case 'migrate':
       return task.command === undefined
-        ? database.migrate(await migrationFiles(context, posix.resolve(context.workspace, task.files ?? '')), { ...options, checksumTable: task.checksumTable })
+        ? database.migrate(
+            await migrationFiles(context, posix.resolve(context.workspace, task.files ?? '')),
+            { ...options, checksumTable: task.checksumTable },
+          )
         : migrateByCommand(context, database, task.command, task.verify);
   }
 }
@@ -208,8 +246,12 @@ async function migrateByCommand(
   const [program, ...rest] = command;
   const result = await host.run({
     argv: [program ?? '', ...rest],
-    onStdoutLine: (line) => { progress.info(line); },
-    onStderrLine: (line) => { progress.info(line); },
+    onStdoutLine: (line) => {
+      progress.info(line);
+    },
+    onStderrLine: (line) => {
+      progress.info(line);
+    },
   });
   if (result.exitCode !== 0) {
     fail({
@@ -220,7 +262,8 @@ async function migrateByCommand(
     });
   }
   const summary = `${program ?? ''} ended well`;
-  if (verify === undefined) return { summary, proof: 'exit code 0 (the plan gives no verify query)', figures: {} };
+  if (verify === undefined)
+    return { summary, proof: 'exit code 0 (the plan gives no verify query)', figures: {} };
   const value = await database.queryValue(verify, { timeoutSeconds: 60 });
   if (value !== 't' && value !== 'true') {
     fail({
@@ -241,7 +284,9 @@ function titleOf(task: PlannedTask): string {
     case 'reindex':
       return `${settings.task} ${settings.tables === 'all' ? 'all tables' : settings.tables.join(', ')}`;
     case 'migrate':
-      return settings.files === undefined ? `migrate by ${settings.command?.[0] ?? ''}` : `migrate from ${settings.files}`;
+      return settings.files === undefined
+        ? `migrate by ${settings.command?.[0] ?? ''}`
+        : `migrate from ${settings.files}`;
     case 'sql':
       return `sql ${task.id}`;
   }

@@ -18,19 +18,31 @@ export type Verdict =
   | { readonly kind: 'failed'; readonly observed: string; readonly expected: string };
 
 /** Runs all checks until they pass or the deadline is over; every one is reported. */
-export function smokeTest(context: PhaseContext): Promise<PhaseOutcome> {
-  return conclude(async () => {
+export async function smokeTest(context: PhaseContext): Promise<PhaseOutcome> {
+  const { record } = context;
+  const runsBefore = record.status.smokeTests?.length ?? 0;
+  const outcome = await conclude(async () => {
     if (context.plan.smokeTest.checks.length === 0) return skipped('the plan has no checks');
     const results = await provenChecks(context, phase);
-    return done(`${results.length} checks passed`, { passed: String(results.length), failed: '0' });
+    return done(`${results.length} checks passed`);
   });
+  const run = record.status.smokeTests?.slice(runsBefore).at(-1);
+  return run === undefined ? outcome : { ...outcome, outputs: countsOf(run.results) };
+}
+
+function countsOf(results: readonly SmokeResult[]): Record<string, string> {
+  const passed = results.filter((result) => result.passed).length;
+  return { passed: String(passed), failed: String(results.length - passed) };
 }
 
 /**
  * Runs the checks as a step of a phase and records every result.
  * @throws FailureError `smoke-test-failed` naming each failed check with what was observed and expected
  */
-export async function provenChecks(context: PhaseContext, callingPhase: string): Promise<readonly SmokeResult[]> {
+export async function provenChecks(
+  context: PhaseContext,
+  callingPhase: string,
+): Promise<readonly SmokeResult[]> {
   const { record, clock, plan } = context;
   const { checks } = plan.smokeTest;
   const { results } = await runStep(context, callingPhase, {
@@ -53,7 +65,9 @@ export async function provenChecks(context: PhaseContext, callingPhase: string):
         return fail({
           code: 'smoke-test-failed',
           message: `${failures.length} of ${outcome.length} smoke tests failed: ${failures
-            .map((result) => `${result.id} observed ${result.observed}, expected ${result.expected}`)
+            .map(
+              (result) => `${result.id} observed ${result.observed}, expected ${result.expected}`,
+            )
             .join('; ')}.`,
           state: `The window is ${record.status.state}.`,
           next: 'Look at the application and its log; `rollback` goes back to the state before the changes.',
@@ -61,13 +75,16 @@ export async function provenChecks(context: PhaseContext, callingPhase: string):
       }
       return { results: outcome };
     },
-    describe: ({ results: all }) => all.map((result) => `${result.id}: ${result.observed}`).join('; '),
+    describe: ({ results: all }) =>
+      all.map((result) => `${result.id}: ${result.observed}`).join('; '),
   });
   return results;
 }
 
 /** Runs every check; failing ones again with growing pauses until the deadline. */
-export async function runChecks(context: Omit<PhaseContext, 'record' | 'progress'>): Promise<SmokeResult[]> {
+export async function runChecks(
+  context: Omit<PhaseContext, 'record' | 'progress'>,
+): Promise<SmokeResult[]> {
   const { plan, clock } = context;
   const begun = clock.monotonicSeconds();
   const results = new Map<string, SmokeResult>();
@@ -91,17 +108,24 @@ export async function runChecks(context: Omit<PhaseContext, 'record' | 'progress
     }
     const all = [...results.values()];
     const elapsed = clock.monotonicSeconds() - begun;
-    if (all.every((result) => result.passed) || elapsed + pause > plan.smokeTest.deadline) return all;
+    if (all.every((result) => result.passed) || elapsed + pause > plan.smokeTest.deadline)
+      return all;
     await clock.wait(pause);
     pause = Math.min(5, Math.max(0.05, pause * 2));
   }
 }
 
-async function look(context: Omit<PhaseContext, 'record' | 'progress'>, check: SmokeCheck): Promise<Verdict> {
+async function look(
+  context: Omit<PhaseContext, 'record' | 'progress'>,
+  check: SmokeCheck,
+): Promise<Verdict> {
   return check.kind === 'http' ? lookHttp(context, check) : lookSql(context, check);
 }
 
-async function lookHttp(context: Omit<PhaseContext, 'record' | 'progress'>, check: HttpCheck): Promise<Verdict> {
+async function lookHttp(
+  context: Omit<PhaseContext, 'record' | 'progress'>,
+  check: HttpCheck,
+): Promise<Verdict> {
   const base = requirePublicUrl(context as PhaseContext);
   const bypass = check.as === 'bypass' ? (context.mode?.bypassHeaders() ?? {}) : {};
   const url = new URL(check.url, base);
@@ -115,7 +139,8 @@ async function lookHttp(context: Omit<PhaseContext, 'record' | 'progress'>, chec
     method: check.method,
     headers,
     ...(check.body === undefined ? {} : { body: check.body }),
-    timeoutSeconds: check.expect.latency === undefined ? 10 : Math.max(10, check.expect.latency * 2),
+    timeoutSeconds:
+      check.expect.latency === undefined ? 10 : Math.max(10, check.expect.latency * 2),
   });
   return judgeHttp(check.expect, reply);
 }
@@ -123,54 +148,90 @@ async function lookHttp(context: Omit<PhaseContext, 'record' | 'progress'>, chec
 /** Compares an answer with what is expected of it. */
 export function judgeHttp(expect: HttpCheck['expect'], reply: HttpReply): Verdict {
   if (reply.kind === 'no-answer') {
-    return { kind: 'failed', observed: `no answer (${reply.reason})`, expected: describeStatus(expect) };
+    return {
+      kind: 'failed',
+      observed: `no answer (${reply.reason})`,
+      expected: describeStatus(expect),
+    };
   }
   const status = Array.isArray(expect.status) ? expect.status : [expect.status];
   const observed = `status ${reply.status} in ${formatDuration(reply.seconds)}`;
-  if (!status.includes(reply.status)) return { kind: 'failed', observed, expected: describeStatus(expect) };
+  if (!status.includes(reply.status))
+    return { kind: 'failed', observed, expected: describeStatus(expect) };
   for (const [name, value] of Object.entries(expect.headers)) {
     const found = reply.headers[name.toLowerCase()];
     if (found !== value) {
-      return { kind: 'failed', observed: `header ${name}: ${found ?? 'missing'}`, expected: `header ${name}: ${value}` };
+      return {
+        kind: 'failed',
+        observed: `header ${name}: ${found ?? 'missing'}`,
+        expected: `header ${name}: ${value}`,
+      };
     }
   }
   if (expect.bodyContains !== undefined && !reply.body.includes(expect.bodyContains)) {
-    return { kind: 'failed', observed: `${observed}, body without the text`, expected: `body with ${JSON.stringify(expect.bodyContains)}` };
+    return {
+      kind: 'failed',
+      observed: `${observed}, body without the text`,
+      expected: `body with ${JSON.stringify(expect.bodyContains)}`,
+    };
   }
   const values = Object.entries(expect.json);
   if (values.length > 0) {
     const json = parseJson(reply.body);
-    if (json === undefined) return { kind: 'failed', observed: `${observed}, body is not JSON`, expected: 'a JSON body' };
+    if (json === undefined)
+      return { kind: 'failed', observed: `${observed}, body is not JSON`, expected: 'a JSON body' };
     for (const [path, value] of values) {
       const found = valueAt(json.value, path);
       if (JSON.stringify(found) !== JSON.stringify(value)) {
-        return { kind: 'failed', observed: `${path} is ${JSON.stringify(found) ?? 'missing'}`, expected: `${path} is ${JSON.stringify(value)}` };
+        return {
+          kind: 'failed',
+          observed: `${path} is ${found === undefined ? 'missing' : JSON.stringify(found)}`,
+          expected: `${path} is ${JSON.stringify(value)}`,
+        };
       }
     }
   }
   if (expect.latency !== undefined && reply.seconds > expect.latency) {
-    return { kind: 'failed', observed, expected: `an answer within ${formatDuration(expect.latency)}` };
+    return {
+      kind: 'failed',
+      observed,
+      expected: `an answer within ${formatDuration(expect.latency)}`,
+    };
   }
   return { kind: 'passed', observed };
 }
 
-async function lookSql(context: Omit<PhaseContext, 'record' | 'progress'>, check: SqlCheck): Promise<Verdict> {
+async function lookSql(
+  context: Omit<PhaseContext, 'record' | 'progress'>,
+  check: SqlCheck,
+): Promise<Verdict> {
   const expected = expectationOf(check);
   try {
-    const value = await requireDatabase(context as PhaseContext).queryValue(check.query, { timeoutSeconds: 30 });
+    const value = await requireDatabase(context as PhaseContext).queryValue(check.query, {
+      timeoutSeconds: 30,
+    });
     return judgeSql(check, value);
   } catch (error) {
-    return { kind: 'failed', observed: error instanceof Error ? error.message : String(error), expected };
+    return {
+      kind: 'failed',
+      observed: error instanceof Error ? error.message : String(error),
+      expected,
+    };
   }
 }
 
 /** Compares a query's value with what is expected of it. */
-export function judgeSql(check: Pick<SqlCheck, 'equals' | 'atLeast'>, value: string | undefined): Verdict {
+export function judgeSql(
+  check: Pick<SqlCheck, 'equals' | 'atLeast'>,
+  value: string | undefined,
+): Verdict {
   const expected = expectSql(check);
   const observed = value === undefined ? 'no row' : `value ${value}`;
   if (value === undefined) return { kind: 'failed', observed, expected };
-  if (check.equals !== undefined && !isEqual(check.equals, value)) return { kind: 'failed', observed, expected };
-  if (check.atLeast !== undefined && !(Number(value) >= check.atLeast)) return { kind: 'failed', observed, expected };
+  if (check.equals !== undefined && !isEqual(check.equals, value))
+    return { kind: 'failed', observed, expected };
+  if (check.atLeast !== undefined && !(Number(value) >= check.atLeast))
+    return { kind: 'failed', observed, expected };
   return { kind: 'passed', observed };
 }
 

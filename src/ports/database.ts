@@ -164,7 +164,10 @@ export interface Database {
   ): Promise<DatabaseIdentity | undefined>;
   /** Names of databases that begin with `prefix`. */
   databasesWithPrefix(prefix: string): Promise<readonly string[]>;
-  /** Exact counts of all ordinary and partitioned-leaf tables and materialized views of a database of this server. */
+  /**
+   * Exact counts of all ordinary tables (partitions among them) of a database of this server; materialized views are
+   * derived and left out.
+   */
   countRows(database: string): Promise<RowCounts>;
   /** Other sessions that are in a transaction or running a statement on the application's database. */
   busySessions(): Promise<number>;

@@ -2,7 +2,7 @@
 export interface Cancellation {
   readonly signal: AbortSignal;
   /** Takes the handlers away again. */
-  release(): void;
+  readonly release: () => void;
 }
 
 /**

@@ -20,7 +20,10 @@ export async function runOnRunner(
     if (result.summary !== undefined) await writeSummary(result.summary);
     const { outcome } = result;
     if (outcome.kind === 'failed') core.setFailed(describeFailure(outcome.failure));
-    else core.info(outcome.kind === 'done' ? `Done: ${outcome.detail}` : `Nothing to do: ${outcome.reason}`);
+    else
+      core.info(
+        outcome.kind === 'done' ? `Done: ${outcome.detail}` : `Nothing to do: ${outcome.reason}`,
+      );
   } catch (error) {
     core.setFailed(error instanceof Error ? (error.stack ?? error.message) : String(error));
   } finally {
@@ -35,11 +38,11 @@ function surroundingsOf(id: ActionId, signal: AbortSignal): Surroundings {
     names.map((name) => [name, core.getInput(name)] as const).filter(([, value]) => value !== ''),
   );
   const token = core.getInput('github-token');
-  const repository = env['GITHUB_REPOSITORY'] ?? '';
+  const repository = env.GITHUB_REPOSITORY ?? '';
   return {
     inputs,
     environment: env,
-    workspace: env['GITHUB_WORKSPACE'] ?? process.cwd(),
+    workspace: env.GITHUB_WORKSPACE ?? process.cwd(),
     run: identityOf(env),
     progress: runnerProgress(),
     signal,
@@ -49,12 +52,12 @@ function surroundingsOf(id: ActionId, signal: AbortSignal): Surroundings {
     github:
       token === '' || repository === ''
         ? undefined
-        : { token, repository, apiUrl: env['GITHUB_API_URL'] ?? 'https://api.github.com' },
+        : { token, repository, apiUrl: env.GITHUB_API_URL ?? 'https://api.github.com' },
   };
 }
 
 async function writeSummary(markdown: string): Promise<void> {
   // Outside a job (a rehearsal of the entry) there is no summary file.
-  if ((process.env['GITHUB_STEP_SUMMARY'] ?? '') === '') return;
+  if ((process.env.GITHUB_STEP_SUMMARY ?? '') === '') return;
   await core.summary.addRaw(markdown, true).write();
 }

@@ -23,7 +23,7 @@ const rows = () =>
   );
 const columns = () =>
   site.sql(
-    "select string_agg(table_name || '.' || column_name, ',' order by 1) from information_schema.columns where table_schema = 'public'",
+    "select string_agg(table_name || '.' || column_name, ',' order by table_name, column_name) from information_schema.columns where table_schema = 'public'",
   );
 
 beforeAll(async () => {
@@ -102,7 +102,8 @@ describe('kill -9 right after every journal line', () => {
         throw new Error(`rollback after ${before.state} failed:\n${rolledBack.log}`);
       }
       const report = await runStep(plan, { entry: 'report' }, { runId });
-      if (before !== undefined) expect([report.code, report.outputs['state']]).toEqual([0, 'rolled-back']);
+      if (before !== undefined)
+        expect([report.code, report.outputs['state']]).toEqual([0, 'rolled-back']);
       expect(await columns()).toBe(columnsBefore);
       await expectUntouched(plan);
       await dropFailedDatabases();
@@ -136,7 +137,8 @@ async function killAtEveryLine(plan: SitePlan, step: WindowStep, runId: string):
   for (let tries = 0; tries < 80; tries += 1) {
     const end = await runStep(plan, step, { runId, killAfterLine: line });
     if (end.signal !== 'SIGKILL') {
-      if (end.code !== 0) throw new Error(`${step.entry} after ${killedAfter.size} kills:\n${end.log}`);
+      if (end.code !== 0)
+        throw new Error(`${step.entry} after ${killedAfter.size} kills:\n${end.log}`);
       return killedAfter.size;
     }
     const last = (await readJournal(plan)).at(-1);
@@ -172,7 +174,11 @@ test('the journal of a killed window says where it stood', async () => {
   const runId = nextRun();
   await runUntilKilled(plan, runId, 4, 1);
   const journal = await readJournal(plan);
-  expect(journal.at(-1)).toMatchObject({ event: 'intent', phase: 'enable-maintenance', step: 'flag' });
+  expect(journal.at(-1)).toMatchObject({
+    event: 'intent',
+    phase: 'enable-maintenance',
+    step: 'flag',
+  });
   expect((await readStatus(plan))?.state).toBe('closing');
   const rolledBack = await runStep(plan, { entry: 'rollback' }, { runId });
   expect([rolledBack.code, rolledBack.outputs['outcome']]).toEqual([0, 'reopened']);

@@ -205,7 +205,6 @@ der $(touch x) 'é;--" VALUES (1), (2), (3);
       'public.child': 2,
       'public.logs1': 2,
       'public.logs2a': 1,
-      'public.totals': 1,
     });
   });
 

@@ -139,7 +139,7 @@ async function checkContents(server: Server, partial: string, dumped: Dumped): P
   if (result.exitCode !== 0) throw statementError('Reading the dump’s table of contents', result);
   const entries = result.stdout.split('\n').filter((line) => /^\d+; /.test(line));
   const withData = entries.filter((line) => /^\d+; \d+ \d+ TABLE DATA /.test(line)).length;
-  const tables = dumped.tables.filter(({ isView }) => !isView).length;
+  const tables = dumped.tables.length;
   if (entries.length === 0 && tables === 0) {
     // An empty dump is what users of other tools kept for weeks; more likely than an empty application is a wrong URL.
     fail({

@@ -18,20 +18,19 @@ export const beginSnapshot = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
 export interface CountedTable {
   /** `schema.table`, quoted as SQL identifiers where needed. */
   readonly name: string;
-  readonly isView: boolean;
 }
 
-const tableList = z.array(z.object({ name: z.string(), isView: z.boolean() }));
+const tableList = z.array(z.object({ name: z.string() }));
 
 /**
- * Ordinary tables (with partitions, which hold the rows of partitioned ones) and populated materialized views.
- * Left out: temporary and foreign tables, and tables of extensions whose rows CREATE EXTENSION makes, because a dump
+ * Ordinary tables, with partitions, which hold the rows of partitioned ones. Left out: materialized views, which a
+ * restore refreshes, so that a stale one comes back with other rows; temporary and foreign tables, and tables of extensions whose rows CREATE EXTENSION makes, because a dump
  * does not hold these (`pg_extension_config_dump` in the manual, 38.17.3).
  */
-const tablesQuery = `SELECT coalesce(json_agg(json_build_object('name', format('%I.%I', n.nspname, c.relname),
-    'isView', c.relkind = 'm') ORDER BY n.nspname, c.relname), '[]')
+const tablesQuery = `SELECT coalesce(json_agg(json_build_object('name', format('%I.%I', n.nspname, c.relname))
+    ORDER BY n.nspname, c.relname), '[]')
   FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-  WHERE (c.relkind = 'r' OR c.relkind = 'm' AND c.relispopulated) AND c.relpersistence <> 't'
+  WHERE c.relkind = 'r' AND c.relpersistence <> 't'
     AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
     AND NOT EXISTS (
       SELECT FROM pg_depend AS d JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
