@@ -36,14 +36,7 @@ export function unpackRecord(text: string): RecordCopy {
   if (body === '' || body.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(body)) {
     return refuse('it is not base64, or was cut off');
   }
-  let json: unknown;
-  try {
-    const bytes = inflateSync(Buffer.from(body, 'base64'), { maxOutputLength: unpackedLimitBytes });
-    json = JSON.parse(bytes.toString('utf8'));
-  } catch (error) {
-    return refuse(reasonOf(error), error);
-  }
-  const parsed = copySchema.safeParse(json);
+  const parsed = copySchema.safeParse(parseJson(inflate(body)));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     return refuse(
@@ -80,12 +73,27 @@ function lastMoment({ status, journal }: RecordCopy): number {
   return Math.max(...moments.filter((moment) => !Number.isNaN(moment)), 0);
 }
 
-function reasonOf(error: unknown): string {
-  if (error instanceof SyntaxError) return 'it does not hold JSON';
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return code === 'ERR_BUFFER_TOO_LARGE'
-    ? `it would unpack to more than ${unpackedLimitBytes / 1024 / 1024} MiB`
-    : 'it cannot be unpacked';
+function inflate(body: string): string {
+  try {
+    return inflateSync(Buffer.from(body, 'base64'), {
+      maxOutputLength: unpackedLimitBytes,
+    }).toString('utf8');
+  } catch (error) {
+    const { code } = Object(error) as { code?: unknown };
+    const reason =
+      code === 'ERR_BUFFER_TOO_LARGE'
+        ? `it would unpack to more than ${unpackedLimitBytes / 1024 / 1024} MiB`
+        : 'it cannot be unpacked';
+    return refuse(reason, error);
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    return refuse('it does not hold JSON', error);
+  }
 }
 
 function refuse(reason: string, cause?: unknown): never {
