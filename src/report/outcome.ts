@@ -192,7 +192,7 @@ function rolledBack({ status, rows, downtime, plan }: OutcomeFacts): string {
       ? `the public was kept out for ${formatDuration(seconds)}`
       : downtime.kind === 'never-closed'
         ? 'the public was never kept out'
-        : 'for how long the public was kept out is not recorded';
+        : 'the public was not proved to be kept out at any time';
   return `Rolled back${because}: ${what}, and ${door}.`;
 }
 

@@ -206,8 +206,7 @@ function approved({ approvals, input }: ChecklistFacts): Finding {
 }
 
 function unreviewed({ known, note }: ChecklistFacts['approvals']): string {
-  if (!known)
-    return `The approvals of this run could not be read${note === null ? '' : `: ${note}`}.`;
+  if (!known) return `The approvals of this run are not known${note === null ? '' : `: ${note}`}.`;
   return 'Nobody reviewed this run at a gate.';
 }
 
