@@ -62,7 +62,8 @@ export function resolveSettings(id: ActionId, sources: SettingSources): Resolved
   problems.push(...inputs.problems);
   const raw = merge(merge(sources.recorded ?? {}, document?.settings ?? {}), inputs.settings);
   // What a plan that cannot be read would give is not known to be missing.
-  if (sources.plan === undefined || document !== undefined) {
+  const isAllKnown = sources.plan === undefined || document !== undefined;
+  if (isAllKnown && sources.lenient !== true) {
     problems.push(
       ...actionDefinitions[id].requires
         .filter((path) => isMissing(raw, path.split('.')) && !inputs.refused.has(path))

@@ -216,6 +216,15 @@ describe('all problems at once', () => {
     );
   });
 
+  test('where a record may still bring it, nothing is missing; all else is refused', () => {
+    expect(
+      resolve('enable-maintenance', { inputs: { name: 'shop' }, lenient: true }).plan.name,
+    ).toBe('shop');
+    expect(messages('enable-maintenance', { inputs: { name: 'Shop' }, lenient: true })).toEqual([
+      'input name: "Shop": is a name of small letters, digits and dashes, such as web-eu-1',
+    ]);
+  });
+
   test('a record that an other version wrote is refused as well', () => {
     const recorded = { name: 'shop', window: { length: '5m' } };
     expect(messages('rollback', { recorded })).toEqual([
