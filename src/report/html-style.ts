@@ -85,7 +85,8 @@ footer { color: var(--soft); font-size: .85rem; padding: 0 .5rem; }
   body { font-size: 10pt; } .page { max-width: none; padding: 0; } nav { display: none; }
   header, section { border: 0; border-radius: 0; padding: 0; margin-bottom: 1.2rem; }
   .badge { border: 1px solid currentColor; } .scroll { overflow: visible; }
-  table:not(.facts) { min-width: 0; }
+  table, caption { font-size: 8.5pt; } table:not(.facts) { min-width: 0; } .badge { font-size: 7.5pt; } th, td { padding: .25rem .4rem; }
+  .checklist th:nth-child(1) { width: 2.6rem; } .checklist th:nth-child(2) { width: 12rem; } .checklist th:nth-child(3) { width: 7rem; }
   tr, .lane, .figures div { break-inside: avoid; } h2, h3, caption { break-after: avoid; }
   .track, .track i { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }

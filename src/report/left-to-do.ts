@@ -1,4 +1,4 @@
-import type { WindowState } from '../record/life.ts';
+import { isOver, type WindowState } from '../record/life.ts';
 import type { ApprovalFacts } from './approval-facts.ts';
 import type { Downtime } from './downtime.ts';
 import { missingTasks } from './outcome.ts';
@@ -123,7 +123,8 @@ function followUp({ input, rows, downtime, recovery, approvals }: LeftToDoFacts)
   if (approvals.reviews.some(({ selfApproval }) => selfApproval)) {
     items.push(later('Let somebody other than its starter review this window.'));
   }
-  for (const check of status.checks ?? []) {
+  // Afterwards they are issues of the window, not work.
+  for (const check of isOver(status.state) ? [] : (status.checks ?? [])) {
     if (check.next !== undefined && ['failed', 'warning'].includes(check.verdict)) {
       items.push(later(`${check.title}: ${check.next}`));
     }

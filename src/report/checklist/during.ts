@@ -176,7 +176,7 @@ function publicRoute(facts: ChecklistFacts): Finding {
   const [span] = facts.downtime.spans;
   const { timeZone } = facts.input.plan.window;
   return proof(
-    `The public URL answered 503 with this window's header at ${secondOf(span?.from ?? '', timeZone)}, and from the application afterwards. ${reopened.by}`,
+    `The public URL answered 503 with this window's header at ${secondOf(span?.from ?? '', timeZone)}. ${reopened.by}`,
   );
 }
 
