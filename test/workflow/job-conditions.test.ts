@@ -98,7 +98,7 @@ function holds(job: Job, inputs: Inputs, results: Outcome, opensWindow: boolean)
     ]),
   );
   const value = new Evaluator(job.condition, context, functions).evaluate();
-  return value.kind === data.Kind.Boolean && (value as data.BooleanData).value;
+  return value.kind === data.Kind.Boolean && value.value;
 }
 
 const withGates = (signOff: boolean, rollback: boolean): Inputs => ({
@@ -126,8 +126,8 @@ function everyWay(): readonly Way[] {
 
 const didRun = (outcome: Outcome, id: string) => outcome[id] !== 'skipped';
 const reopened = (inputs: Inputs, outcome: Outcome) =>
-  outcome['reopen'] === 'success' ||
-  (inputs['sign-off-environment'] === '' && outcome['maintain'] === 'success');
+  outcome.reopen === 'success' ||
+  (inputs['sign-off-environment'] === '' && outcome.maintain === 'success');
 
 describe('the jobs of window.yml, whatever becomes of each', () => {
   test('are those that this test knows', () => {
@@ -176,9 +176,9 @@ describe('the jobs of window.yml, whatever becomes of each', () => {
   test('roll back whatever did not end with an open site, and nothing else', () => {
     const seen = { rolledBack: 0, spared: 0, waiting: 0 };
     for (const { inputs, outcome } of everyWay()) {
-      if (outcome['preflight'] !== 'success') continue;
+      if (outcome.preflight !== 'success') continue;
       // The site may be closed: somebody is asked first, where the caller wants that.
-      const asks = inputs['rollback-environment'] !== '' && outcome['prepare'] === 'success';
+      const asks = inputs['rollback-environment'] !== '' && outcome.prepare === 'success';
       const isOpen = reopened(inputs, outcome);
       const expected = {
         'approve-rollback': !isOpen && asks,
@@ -198,7 +198,7 @@ describe('the jobs of window.yml, whatever becomes of each', () => {
 
   test('report every window that was opened', () => {
     for (const { outcome } of everyWay()) {
-      if (didRun(outcome, 'report') !== (outcome['preflight'] === 'success')) {
+      if (didRun(outcome, 'report') !== (outcome.preflight === 'success')) {
         throw new Error(JSON.stringify(outcome));
       }
     }

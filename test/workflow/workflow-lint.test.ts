@@ -29,7 +29,7 @@ function lint(program: string, ...args: string[]): Promise<{ code: unknown; said
     execFile(
       join(root, '.tools/venv/bin', program),
       args,
-      { cwd: root, timeout: 100_000, env: { PATH: process.env['PATH'], HOME: '/nonexistent' } },
+      { cwd: root, timeout: 100_000, env: { PATH: process.env.PATH, HOME: '/nonexistent' } },
       (error, stdout, stderr) => {
         resolve({ code: error === null ? 0 : (error.code ?? error.signal), said: stdout + stderr });
       },
@@ -186,7 +186,7 @@ describe('window.yml', () => {
   test('preflight looks at all three gates', async () => {
     const { preflight } = await jobs();
     const step = preflight?.steps.find(({ uses }) => uses === '$/preflight');
-    expect(String(step?.with?.['gates']).trim().split('\n')).toEqual([
+    expect(String(step?.with?.gates).trim().split('\n')).toEqual([
       '${{ inputs.approval-environment }}',
       '${{ inputs.sign-off-environment }}',
       '${{ inputs.rollback-environment }}',
