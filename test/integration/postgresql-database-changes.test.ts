@@ -193,6 +193,23 @@ describe('an empty database', () => {
     expect(await database.countRows(`${name}_mw_scratch`)).toEqual({});
   });
 
+  test('belongs to the original’s owner where we may give it, so that a restore may give its tables', async () => {
+    await bench.sql(
+      `CREATE ROLE shop_owner; CREATE ROLE window_role LOGIN CREATEDB; GRANT shop_owner TO window_role`,
+    );
+    await bench.sql('CREATE DATABASE owned OWNER shop_owner');
+    const database = bench.adapter('owned', { user: 'window_role' });
+    await database.createEmpty('owned_mw_scratch', await database.properties());
+    const scratch = bench.adapter('owned_mw_scratch', { user: 'window_role' });
+    expect((await scratch.properties()).owner).toBe('shop_owner');
+    await scratch.runSql('CREATE TABLE given (); ALTER TABLE given OWNER TO shop_owner', {
+      inTransaction: true,
+      lockTimeoutSeconds: 5,
+      statementTimeoutSeconds: 5,
+      onProgress: () => undefined,
+    });
+  });
+
   test('is in the original’s tablespace', async () => {
     const folder = join(bench.cluster.folder, 'data', 'space');
     await bench.sql(`COPY (SELECT 1) TO PROGRAM 'mkdir ''${folder}'''`);

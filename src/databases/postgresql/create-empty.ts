@@ -47,14 +47,18 @@ export async function createEmpty(
   const inMaintenance = { database: psql.maintenanceDatabase };
   await makeRoomFor(server, database);
   const [now] = await psql.rows(
-    `SELECT r.rolsuper AS superuser, t.spcname AS tablespace
+    `SELECT r.rolsuper AS superuser, t.spcname AS tablespace, EXISTS (SELECT FROM pg_roles AS o
+         WHERE o.rolname = ${quoteLiteral(like.owner)}
+           AND pg_has_role(r.oid, o.oid, '${major >= 16 ? 'SET' : 'MEMBER'}')) AS "mayGive"
      FROM pg_roles AS r, pg_database AS d JOIN pg_tablespace AS t ON t.oid = d.dattablespace
      WHERE r.rolname = current_user AND d.datname = 'template0'`,
-    z.object({ superuser: z.boolean(), tablespace: z.string() }),
+    z.object({ superuser: z.boolean(), tablespace: z.string(), mayGive: z.boolean() }),
     inMaintenance,
   );
   const name = quoteIdentifier(database);
   const options = [
+    // Objects can be given only to who may create in their schema: in "public" that is the database's owner.
+    ...(now?.mayGive === true ? [`OWNER ${quoteIdentifier(like.owner)}`] : []),
     'TEMPLATE template0',
     `ENCODING ${quoteLiteral(like.encoding)}`,
     ...localeOptions(like, major),
