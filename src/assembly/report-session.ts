@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { archiveRecord, dropRestorePoint } from '../phases/close-books.ts';
+import { archiveRecord, dropOlderRestorePoints, dropRestorePoint } from '../phases/close-books.ts';
 import type { Plan } from '../plan/plan.ts';
 import { formatMoment, nextStart } from '../plan/window-time.ts';
 import { fail, failureOf } from '../ports/failure.ts';
@@ -120,7 +120,9 @@ async function closeBooks(
   if (record.status.restorePoint?.kind !== 'clone' || record.status.state !== 'reopened') return;
   try {
     const database = databaseOf(plan, secretsOf(plan, surroundings), world);
-    await dropRestorePoint({ ...world, plan, record, database, progress: surroundings.progress });
+    const context = { ...world, plan, record, database, progress: surroundings.progress };
+    await dropRestorePoint(context);
+    await dropOlderRestorePoints(context);
   } catch (error) {
     // The report is more important than the clean-up; it shows what was left.
     surroundings.progress.warning(`The restore point is still there: ${failureOf(error).message}`);

@@ -6,6 +6,7 @@ import { failureOf } from '../ports/failure.ts';
 import type { PhaseContext, PhaseOutcome } from '../phases/phase.ts';
 import { packRecord } from '../record/copy.ts';
 import { isObliged } from '../record/life.ts';
+import { reviveRecord } from '../record/revival.ts';
 import { openRecord, takeRecord, type WindowRecord } from '../record/window-record.ts';
 import { assembleSettings, type AssembledSettings } from './settings.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -70,12 +71,11 @@ export async function withTakenWindow(
     const settings = await assembleSettings(id, surroundings, world.host);
     const { plan, invocation } = settings;
     const windowId = windowIdOf(invocation);
-    const record = await takeRecord(world.host, world.clock, {
-      stateDir: plan.stateDir,
-      name: plan.name ?? '',
-      runId: surroundings.run.id,
-      windowId,
-    });
+    const at = { stateDir: plan.stateDir, name: plan.name ?? '', runId: surroundings.run.id };
+    const record =
+      (await takeRecord(world.host, world.clock, { ...at, windowId })) ??
+      // By name and with consent an operator goes back to a window whose books are closed.
+      (invocation.force === true ? await reviveRecord(world.host, world.clock, at) : undefined);
     const isOther = whose === 'own' && record?.status.run.id !== surroundings.run.id;
     if (record === undefined || isOther) {
       const wanted = windowId ?? `of the name ${plan.name ?? ''}`;

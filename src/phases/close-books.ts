@@ -1,5 +1,6 @@
 import { isOver } from '../record/life.ts';
 import { runStep, skipStep } from '../record/step.ts';
+import { databaseName } from './database-names.ts';
 import type { PhaseContext } from './phase.ts';
 
 const phase = 'report';
@@ -11,10 +12,10 @@ const phase = 'report';
 export async function dropRestorePoint(
   context: Pick<PhaseContext, 'record' | 'database' | 'plan' | 'clock' | 'progress'>,
 ): Promise<void> {
-  const { record, database, plan } = context;
+  const { record, database, plan, clock } = context;
   const point = record.status.restorePoint;
-  if (point?.kind !== 'clone' || record.status.state !== 'reopened' || database === undefined)
-    return;
+  if (point?.kind !== 'clone' || point.droppedAt !== undefined) return;
+  if (record.status.state !== 'reopened' || database === undefined) return;
   const step = { id: 'drop-restore-point', title: `Drop the restore point ${point.database}` };
   if (plan.report.keepRestorePoint) {
     await skipStep(context, phase, step, 'the plan keeps it');
@@ -33,6 +34,32 @@ export async function dropRestorePoint(
     },
     describe: () => 'it is gone',
   });
+  await record.update({ restorePoint: { ...point, droppedAt: clock.now().toISOString() } });
+}
+
+/** Restore points that earlier windows kept: one that ended well after them makes them useless. */
+export async function dropOlderRestorePoints(
+  context: Pick<PhaseContext, 'record' | 'database' | 'clock' | 'progress'>,
+): Promise<void> {
+  const { record, database } = context;
+  if (database === undefined || record.status.state !== 'reopened') return;
+  const own = databaseName(database.name, record.status.windowId, 'restore_point');
+  const names = await database.databasesWithPrefix(`${database.name}_mw_`);
+  // The window's id begins with its time, so names sort by age; a later window's is not ours to drop.
+  for (const name of names.filter((other) => other.endsWith('_restore_point') && other < own)) {
+    await runStep(context, phase, {
+      id: `drop-${name}`,
+      title: `Drop ${name}, which an earlier window kept`,
+      blast: 'none',
+      observe: async () =>
+        (await database.identify({ name })) === undefined ? { name } : undefined,
+      perform: async () => {
+        await database.drop(name);
+        return { name };
+      },
+      describe: () => 'it is gone',
+    });
+  }
 }
 
 /** Archives a record whose window is over, or was never more than planned. */

@@ -1,4 +1,5 @@
 import { fail } from '../ports/failure.ts';
+import { liveRestorePoint } from '../record/status.ts';
 import { runStep } from '../record/step.ts';
 import { compareRows } from './backup-db.ts';
 import { databaseName } from './database-names.ts';
@@ -103,7 +104,8 @@ export async function swapDatabase(context: PhaseContext): Promise<string> {
 async function prepareReplacement(context: PhaseContext): Promise<number> {
   const { record, plan } = context;
   const database = requireDatabase(context);
-  const { restorePoint, backup, database: before } = record.status;
+  const { backup, database: before } = record.status;
+  const restorePoint = liveRestorePoint(record.status);
   if (restorePoint?.kind === 'clone') return restorePoint.oid;
   const source = restorePoint?.backup ?? backup;
   if (source === undefined || before === undefined)
@@ -143,7 +145,7 @@ async function prepareReplacement(context: PhaseContext): Promise<number> {
 
 /** A restore leaves the planner without statistics; a clone brings them along. */
 async function refreshStatistics(context: PhaseContext): Promise<void> {
-  if (context.record.status.restorePoint?.kind === 'clone') return;
+  if (liveRestorePoint(context.record.status)?.kind === 'clone') return;
   const database = requireDatabase(context);
   const { jobs, lockTimeout, statementTimeout } = context.plan.runDbMaintenance;
   await runStep(context, phase, {
@@ -164,7 +166,8 @@ async function refreshStatistics(context: PhaseContext): Promise<void> {
 
 async function verifyRows(context: PhaseContext): Promise<void> {
   const database = requireDatabase(context);
-  const { restorePoint, backup } = context.record.status;
+  const { backup } = context.record.status;
+  const restorePoint = liveRestorePoint(context.record.status);
   const expected =
     restorePoint?.kind === 'clone' ? undefined : (restorePoint?.backup ?? backup)?.rows;
   await runStep(context, phase, {

@@ -1,7 +1,7 @@
 import { fail, failureOf } from '../ports/failure.ts';
 import { afterFailure, type AfterFailure } from '../record/failure-policy.ts';
 import { runStep } from '../record/step.ts';
-import type { WindowStatus } from '../record/status.ts';
+import { liveRestorePoint, type WindowStatus } from '../record/status.ts';
 import { databaseName } from './database-names.ts';
 import { swapDatabase } from './database-swap.ts';
 import { downtimeOutputs, giveBack, liftFlag } from './disable-maintenance.ts';
@@ -28,7 +28,10 @@ export function rollback(context: PhaseContext, options: RollbackOptions): Promi
     const decision = decide(context, options);
     context.progress.info(`rollback decides: ${decision.kind}, because ${decision.reason}`);
     if (decision.kind === 'nothing-to-do') return skipped(decision.reason, { outcome: 'nothing' });
-    if (record.status.state === 'reopened') await refuseLoss(context, options);
+    if (record.status.state === 'reopened') {
+      if (decision.kind === 'hold') refuseWithoutPoint(decision.reason);
+      await refuseLoss(context, options);
+    }
     await begin(context, options);
     if (decision.kind === 'hold') return holdByPolicy(context, decision.reason);
     try {
@@ -60,10 +63,20 @@ function decide(context: PhaseContext, options: RollbackOptions): AfterFailure {
     state: status.state,
     blast: status.blast,
     policy: context.plan.rollback.onFailure,
-    hasRestorePoint: status.restorePoint !== undefined,
+    hasRestorePoint: liveRestorePoint(status) !== undefined,
     hasVerifiedBackup: status.backup !== undefined,
     asked: options.force,
     acceptsLoss: options.acceptDataLoss,
+  });
+}
+
+/** An open site on a good database is not held because there is nothing to go back to. */
+function refuseWithoutPoint(reason: string): never {
+  fail({
+    code: 'no-restore-point',
+    message: `This window cannot be rolled back as asked: ${reason}.`,
+    state: 'The site is open on the changed database; nothing was done.',
+    next: 'Repair forward, or consent with accept-data-loss to go back to the verified backup.',
   });
 }
 

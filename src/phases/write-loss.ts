@@ -1,5 +1,6 @@
 import type { WriteCounters } from '../ports/database.ts';
 import { fail } from '../ports/failure.ts';
+import { liveRestorePoint } from '../record/status.ts';
 import type { PhaseContext } from './phase.ts';
 import { requireDatabase } from './requirements.ts';
 
@@ -10,6 +11,7 @@ export async function refuseLoss(
 ): Promise<void> {
   if (options.acceptDataLoss) return;
   const { status } = context.record;
+  const isDropped = liveRestorePoint(status) === undefined;
   if (status.blast === 'none' || status.blast === 'app') return;
   const before = status.writesAtReopening;
   const now = await requireDatabase(context).writeCounters();
@@ -17,7 +19,7 @@ export async function refuseLoss(
   if (lost === undefined) return;
   fail({
     code: 'writes-would-be-lost',
-    message: `Since the site reopened at ${status.maintenance?.reopenedAt ?? 'an unknown time'} users have written: ${lost}. Going back to the restore point loses that.`,
+    message: `Since the site reopened at ${status.maintenance?.reopenedAt ?? 'an unknown time'} users have written: ${lost}. Going back to ${isDropped ? `the backup of ${status.backup?.takenAt ?? 'an unknown time'} loses that, and what was written between backup and closing` : 'the restore point loses that'}.`,
     state: 'The site is open on the changed database; nothing was done.',
     next: 'Save those writes first, or consent with accept-data-loss.',
   });

@@ -60,6 +60,8 @@ export const restorePointSchema = z.discriminatedUnion('kind', [
     database: z.string(),
     oid: z.number(),
     bytes: z.number(),
+    /** Set when the books of the window were closed: it is not there any more. */
+    droppedAt: z.string().optional(),
   }),
   z.object({
     kind: z.literal('backup'),
@@ -69,6 +71,16 @@ export const restorePointSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 export type RestorePoint = z.infer<typeof restorePointSchema>;
+
+/** The restore point that a rollback can still go back to. */
+export function liveRestorePoint(
+  status: Pick<WindowStatus, 'restorePoint'>,
+): RestorePoint | undefined {
+  const { restorePoint } = status;
+  return restorePoint?.kind === 'clone' && restorePoint.droppedAt !== undefined
+    ? undefined
+    : restorePoint;
+}
 
 const smokeResult = z.object({
   id: z.string(),
