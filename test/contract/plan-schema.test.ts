@@ -53,6 +53,26 @@ describe('the example plan', () => {
   });
 });
 
+describe('the plans of the getting-started document', () => {
+  const blocks = [...read('docs/getting-started.md').matchAll(/```yaml\n([\s\S]*?)```/g)]
+    .map(([, text = '']) => text)
+    .filter((text) => /^[a-z]/.test(text));
+
+  test('are all there', () => {
+    expect(blocks.length).toBe(3);
+  });
+
+  test.each(blocks)('%j', (text) => {
+    expect(both(text)).toEqual({ ajv: true, zod: true });
+  });
+
+  test('are enough for a whole window', () => {
+    const plan = blocks.find((text) => text.startsWith('name:')) ?? '';
+    const sources = { inputs: {}, plan: { path: 'maintenance.yml', text: plan } };
+    for (const id of actionIds) expect(resolveSettings(id, sources).plan.name).toBe('shop');
+  });
+});
+
 describe('the schema', () => {
   test('speaks the draft that YAML language servers know, and has no address of its own', () => {
     expect(schema.$schema).toBe('http://json-schema.org/draft-07/schema#');
