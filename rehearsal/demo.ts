@@ -115,8 +115,10 @@ async function demonstrate(site: Site, signal: AbortSignal, options: Options): P
     `Orders that the shop acknowledged: ${report.orders.length}; missing now: ${missing.length}`,
   );
   print(`The shop's health now: ${health.status} ${(await health.text()).trim()}`);
-  print(`\nThe report: ${join(reports, 'report.html')}`);
-  for (const name of ['report.md', 'report.json']) print(`            ${join(reports, name)}`);
+  const files = await readdir(reports);
+  const written = ['report.html', 'report.md', 'report.json'].filter((name) => files.includes(name));
+  const paths = written.map((name) => join(reports, name)).join('\n            ');
+  print(paths === '' ? '\nNo report was written.' : `\nThe report: ${paths}`);
   const [expectedCode, expectedState] =
     options.fail === undefined ? [0, 'reopened'] : [1, 'rolled-back'];
   const state = await stateOf(plan);

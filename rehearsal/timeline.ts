@@ -35,6 +35,13 @@ export function renderTimeline(
     rows.push({ at: closure.from, cells: ['public', 'sees 503', '', seenWith(closure)] });
     rows.push({ at: closure.to, cells: ['public', lastView(closure), '', closedFor(closure)] });
   }
+  for (const { method, path, endedAt, outcome } of traffic.lost) {
+    const why = outcome.kind === 'lost' ? outcome.error : '';
+    rows.push({
+      at: endedAt,
+      cells: ['public', 'loses a request', '', oneLine(`${method} ${path}: ${why}`)],
+    });
+  }
   rows.sort((a, b) => a.at - b.at);
 
   const clock = new Intl.DateTimeFormat('en-GB', {
@@ -70,10 +77,17 @@ export function renderTraffic(traffic: TrafficReport): string[] {
   return [
     `public saw 503:  ${closed}`,
     `requests:        ${requests.length} (${statuses.join(', ') || 'none answered'})`,
-    `lost requests:   ${lost.length}`,
+    `lost requests:   ${lost.length}${onKeptConnections(traffic)}`,
     `other answers:   ${traffic.unexpected.length} (neither a success nor our 503)`,
     `orders placed:   ${orders.length}`,
   ];
+}
+
+/** A reload of nginx, before closing or after reopening, closes the connections that clients keep open. */
+function onKeptConnections({ lostOnReusedConnections: count }: TrafficReport): string {
+  return count === 0
+    ? ''
+    : ` (${count} on a connection kept open, which nginx closes as it reloads; browsers ask again)`;
 }
 
 function seenWith({ windows, lastSuccessBefore, from }: Closure): string {

@@ -46,6 +46,18 @@ describe('the timeline', () => {
     );
   });
 
+  test('shows when a request was lost, and why', () => {
+    const lost = (onReusedConnection: boolean): TrafficRequest => ({
+      ...answer(1, 1.5, 200),
+      outcome: { kind: 'lost', error: 'socket hang up', onReusedConnection },
+    });
+    const kept = renderTimeline(summarizeTraffic([lost(true)], at(0), at(2)), []);
+    expect(kept).toContain('00:00:01.5  public  loses a request           GET /: socket hang up');
+    expect(kept).toContain('lost requests:   1 (1 on a connection kept open');
+    const refused = renderTimeline(summarizeTraffic([lost(false)], at(0), at(2)), []);
+    expect(refused).toMatch(/^lost requests: {3}1$/m);
+  });
+
   test('says so when the public never saw 503', () => {
     const text = renderTimeline(summarizeTraffic([answer(0, 1, 200)], at(0), at(2)), []);
     expect(text).toContain('public saw 503:  never');
