@@ -11,7 +11,7 @@ import type { ExistingRecord } from '../record/admission.ts';
 import { openRecord, readHistory, type WindowRecord } from '../record/window-record.ts';
 import { assembleSettings, type AssembledSettings } from './settings.ts';
 import type { Surroundings } from './surroundings.ts';
-import { databaseOf, modeOf, secretsOf, worldOf, type World } from './world.ts';
+import { databaseOf, modeOf, secretsOf, secretValues, worldOf, type World } from './world.ts';
 import { deadlineOf, recordOutputs, type ActionResult } from './window-session.ts';
 
 /** What a preflight leaves: its result, and the record that it opened when all was well. */
@@ -51,6 +51,7 @@ export async function preflightSession(
       workspace: surroundings.workspace,
     }),
     github: await githubOf(surroundings),
+    gated: id === 'preflight',
     existing,
     run: surroundings.run,
     ignoreWindow,
@@ -64,7 +65,7 @@ export async function preflightSession(
     prediction,
     position: looked.position,
     secretVariables: secretReferences(plan).map(({ variable }) => variable),
-    secretValues: [secrets.databaseUrl, secrets.bypassToken].filter((value) => value !== undefined),
+    secretValues: secretValues(secrets),
     dryRun: invocation['dry-run'] === true,
     ignoreWindow,
     actor: surroundings.run.actor,
@@ -94,6 +95,18 @@ export async function preflightSession(
     settings: settings.raw,
     checks: [...looked.checks],
     prediction: [...prediction],
+    ...(looked.smokeTests.length === 0
+      ? {}
+      : {
+          smokeTests: [
+            {
+              at: now.toISOString(),
+              phase: 'preflight',
+              passed: true,
+              results: [...looked.smokeTests],
+            },
+          ],
+        }),
   });
   await record.append({
     phase: 'preflight',

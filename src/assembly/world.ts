@@ -36,17 +36,23 @@ export function worldOf(surroundings: Surroundings): World {
 /** Takes the plan's secrets from the environment and masks them, before anything uses them. */
 export function secretsOf(plan: Plan, surroundings: Surroundings): Secrets {
   const secrets = resolveSecrets(plan, surroundings.environment);
-  const { databaseUrl, bypassToken } = secrets;
-  if (databaseUrl !== undefined) {
-    surroundings.mask(databaseUrl);
-    // As it is written, before the URL is taken apart: a bad one may be named in a message.
-    const written = /:\/\/[^:/?#]*:([^@]*)@/.exec(databaseUrl)?.[1];
-    if (written !== undefined && written !== '') surroundings.mask(written);
-    const { password } = parseConnection(databaseUrl);
-    if (password !== undefined && password !== '') surroundings.mask(password);
-  }
-  if (bypassToken !== undefined) surroundings.mask(bypassToken);
+  const { databaseUrl = '' } = secrets;
+  // As it is written, before the URL is taken apart: a bad one is named in a message.
+  const written = /:\/\/[^:/?#]*:([^@]*)@/.exec(databaseUrl)?.[1] ?? '';
+  for (const secret of [databaseUrl, written]) if (secret !== '') surroundings.mask(secret);
+  for (const secret of secretValues(secrets)) surroundings.mask(secret);
   return secrets;
+}
+
+/**
+ * Everything that must not be printed, the password within the database URL too.
+ * @throws FailureError `database-url-invalid`
+ */
+export function secretValues({ databaseUrl, bypassToken }: Secrets): readonly string[] {
+  const password = databaseUrl === undefined ? undefined : parseConnection(databaseUrl).password;
+  return [databaseUrl, password, bypassToken].filter(
+    (secret): secret is string => secret !== undefined && secret !== '',
+  );
 }
 
 /** The application's database; `undefined` when the plan names none. */

@@ -212,6 +212,23 @@ async function undo(context: PhaseContext): Promise<void> {
   const { record } = context;
   const mode = requireMode(context);
   await mode.open();
+  const reopened = await watchFor(
+    {
+      http: context.http,
+      clock: context.clock,
+      url: requirePublicUrl(context),
+      timeoutSeconds: context.plan.disableMaintenance.openTimeout,
+    },
+    (view) => !isOurs(view, record.status.windowId),
+  );
+  if (reopened.kind === 'not-seen') {
+    fail({
+      code: 'not-open',
+      message: `The flag is lifted, but the public still sees ${reopened.observed}.`,
+      state: 'Whether the site is open is not proved.',
+      next: 'Run `rollback`, which opens the site and proves it.',
+    });
+  }
   const { maintenance } = record.status;
   if (maintenance === undefined) return;
   const restoration = await mode.restore(maintenance.prior);

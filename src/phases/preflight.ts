@@ -6,6 +6,7 @@ import { failureOf } from '../ports/failure.ts';
 import type { GitHub } from '../ports/github.ts';
 import type { Check } from '../ports/maintenance-mode.ts';
 import { admit, type ExistingRecord } from '../record/admission.ts';
+import type { SmokeResult } from '../record/status.ts';
 import { checkDatabase, checkDisk, inspectDatabase } from './database-checks.ts';
 import { checkGates } from './gate-checks.ts';
 import type { PhaseContext } from './phase.ts';
@@ -15,6 +16,8 @@ import { runChecks } from './smoke-test.ts';
 /** Preflight looks and touches nothing, so it works without a record. */
 export interface PreflightContext extends Omit<PhaseContext, 'record'> {
   readonly github: GitHub | undefined;
+  /** Whether gates stand between this and the rest of the window; the root action has none. */
+  readonly gated: boolean;
   /** Who holds the record now. */
   readonly existing: ExistingRecord;
   readonly run: { readonly id: string; readonly attempt: number };
@@ -25,6 +28,8 @@ export interface PreflightResult {
   readonly checks: readonly Check[];
   readonly facts: DatabaseFacts | undefined;
   readonly position: WindowPosition;
+  /** What each smoke test showed, before anything was touched. */
+  readonly smokeTests: readonly SmokeResult[];
   readonly passed: boolean;
 }
 
@@ -41,7 +46,8 @@ export async function preflight(context: PreflightContext): Promise<PreflightRes
   if (facts !== undefined) {
     checks.push(...checkDatabase(context, facts), ...(await checkDisk(context, facts)));
   }
-  checks.push(await checkSmokeTests(context));
+  const smokeTests = context.plan.smokeTest.checks.length === 0 ? [] : await runChecks(context);
+  checks.push(judgeSmokeTests(smokeTests));
   for (const check of checks) {
     context.progress.end(
       'preflight',
@@ -55,7 +61,8 @@ export async function preflight(context: PreflightContext): Promise<PreflightRes
       0,
     );
   }
-  return { checks, facts, position, passed: checks.every((check) => check.verdict !== 'failed') };
+  const passed = checks.every((check) => check.verdict !== 'failed');
+  return { checks, facts, position, smokeTests, passed };
 }
 
 function checkTime(context: PreflightContext, position: WindowPosition): Check {
@@ -180,10 +187,9 @@ async function checkPublicUrl(context: PreflightContext): Promise<Check> {
       };
 }
 
-async function checkSmokeTests(context: PreflightContext): Promise<Check> {
+function judgeSmokeTests(results: readonly SmokeResult[]): Check {
   const head = { id: 'smoke-tests', title: 'Smoke tests pass now', limit: 'all pass' };
-  const { checks } = context.plan.smokeTest;
-  if (checks.length === 0) {
+  if (results.length === 0) {
     return {
       ...head,
       verdict: 'warning',
@@ -191,7 +197,6 @@ async function checkSmokeTests(context: PreflightContext): Promise<Check> {
       next: 'Add smoke-test.checks: without them nothing proves the application before it reopens.',
     };
   }
-  const results = await runChecks(context);
   const failed = results.filter((result) => !result.passed);
   return failed.length === 0
     ? { ...head, verdict: 'passed', value: `${results.length} of ${results.length}` }
