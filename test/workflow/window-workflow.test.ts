@@ -202,6 +202,17 @@ describe('window.yml, run by act', () => {
   );
 
   test(
+    'refuses to ask nobody',
+    async () => {
+      const run = await runWindow({ with: { 'approval-environment': "''" } });
+      expectJobs(run, { preflight: 'failure' });
+      expect(run.log).toContain('The input approval-environment is empty');
+      expect(asked()).toEqual([]);
+    },
+    testTimeout,
+  );
+
+  test(
     'a dry run ends with preflight',
     async () => {
       const run = await runWindow({ inputs: { 'dry-run': 'true' } });
@@ -251,6 +262,7 @@ describe('window.yml, run by act', () => {
       const report = await reportOf(run);
       expect([report.head.state, report.outcome.kind]).toEqual(['rolled-back', 'rolled-back']);
       expect(report.smokeTests.map(({ phase, passed }) => [phase, passed])).toEqual([
+        ['preflight', true],
         ['smoke-test', false],
         ['rollback', true],
       ]);

@@ -9,11 +9,13 @@ import {
   parseWorkflow,
 } from '@actions/workflow-parser';
 import { describe, expect, test } from '@jest/globals';
+import { JSDOM } from 'jsdom';
 import { parse } from 'yaml';
 import { actionIds } from '../../src/plan/action-ids.ts';
+import { chartsOf } from '../fixtures/mermaid.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const window = '.github/workflows/window.yml';
+const windowFile = '.github/workflows/window.yml';
 const workflows = ['.github/workflows', 'examples/workflows'].flatMap((folder) =>
   readdirSync(join(root, folder)).map((name) => `${folder}/${name}`),
 );
@@ -52,10 +54,18 @@ async function parserErrors(name: string, content: string): Promise<string[]> {
   return context.errors.getErrors().map(String);
 }
 
+/** The kind of a Mermaid diagram; throws where GitHub would show an error in its place. */
+async function diagramType(text: string): Promise<string> {
+  const { window } = new JSDOM('<!doctype html><body></body>');
+  Object.assign(globalThis, { window, document: window.document });
+  const { default: mermaid } = await import('mermaid');
+  return (await mermaid.parse(text)).diagramType;
+}
+
 test('the workflows are found', () => {
   expect(workflows).toEqual(
     expect.arrayContaining([
-      window,
+      windowFile,
       '.github/workflows/ci.yml',
       '.github/workflows/release.yml',
       'examples/workflows/manual.yml',
@@ -128,7 +138,7 @@ type Job = {
 };
 
 describe('window.yml', () => {
-  const jobs = async () => (parse(await read(window)) as { jobs: Record<string, Job> }).jobs;
+  const jobs = async () => (parse(await read(windowFile)) as { jobs: Record<string, Job> }).jobs;
   const gates = ['approve', 'sign-off', 'approve-rollback'];
 
   test('gates get no secret, no permission and no code', async () => {
@@ -142,7 +152,7 @@ describe('window.yml', () => {
   });
 
   test('secrets reach steps of our actions alone, from the environment without reviewers', async () => {
-    const text = await read(window);
+    const text = await read(windowFile);
     const working = Object.entries(await jobs()).filter(([id]) => !gates.includes(id));
     expect(working).toHaveLength(6);
     for (const [id, job] of working) {
@@ -191,5 +201,52 @@ describe('window.yml', () => {
       '${{ inputs.sign-off-environment }}',
       '${{ inputs.rollback-environment }}',
     ]);
+  });
+});
+
+describe('docs/workflow.md', () => {
+  test('tells inputs, defaults, outputs and jobs of window.yml', async () => {
+    const document = await read('docs/workflow.md');
+    const rows = (heading: string, columns: number) => {
+      const [, section = ''] = document.split(`\n## ${heading}\n`);
+      return (section.split('\n## ')[0] ?? '')
+        .split('\n')
+        .filter((line) => line.startsWith('| `'))
+        .map((line) => line.split('|').slice(1, 1 + columns))
+        .map((cells) => cells.map((cell) => cell.replaceAll('`', '').trim()));
+    };
+    const workflow = parse(await read(windowFile)) as {
+      on: {
+        workflow_call: {
+          inputs: Record<string, { default: unknown }>;
+          outputs: Record<string, unknown>;
+        };
+      };
+      jobs: Record<string, Job & { 'runs-on': string }>;
+    };
+    const { inputs, outputs } = workflow.on.workflow_call;
+    expect(rows('Inputs', 2)).toEqual(
+      Object.entries(inputs).map(([name, input]) => [name, String(input.default)]),
+    );
+    expect(rows('Outputs', 1).flat()).toEqual(Object.keys(outputs));
+    expect(rows('The jobs', 4)).toEqual(
+      Object.entries(workflow.jobs).map(([id, job]) => [
+        id,
+        job['runs-on'].includes('inputs.gate-runs-on') ? 'gate-runs-on' : 'runs-on',
+        /inputs\.([\w-]+)/.exec(job.environment ?? '')?.[1],
+        Object.entries(job.permissions ?? {})
+          .map(([scope, level]) => `${scope}: ${level}`)
+          .join(', ') || 'none',
+      ]),
+    );
+  });
+
+  test('has a diagram that Mermaid reads, with every job in it', async () => {
+    const [diagram = ''] = chartsOf(await read('docs/workflow.md'));
+    expect(await diagramType(diagram)).toBe('flowchart-v2');
+    for (const id of Object.keys((parse(await read(windowFile)) as { jobs: object }).jobs)) {
+      expect(diagram).toContain(`<b>${id}</b>`);
+    }
+    await expect(diagramType(`${diagram}\n-->`)).rejects.toThrow();
   });
 });
