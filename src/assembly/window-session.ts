@@ -71,9 +71,14 @@ export async function withTakenWindow(
     const settings = await assembleSettings(id, surroundings, world.host);
     const { plan, invocation } = settings;
     const windowId = windowIdOf(invocation);
-    const at = { stateDir: plan.stateDir, name: plan.name ?? '', runId: surroundings.run.id };
+    const at = {
+      stateDir: plan.stateDir,
+      name: plan.name ?? '',
+      runId: surroundings.run.id,
+      windowId,
+    };
     const record =
-      (await takeRecord(world.host, world.clock, { ...at, windowId })) ??
+      (await takeRecord(world.host, world.clock, at)) ??
       // By name and with consent an operator goes back to a window whose books are closed.
       (invocation.force === true ? await reviveRecord(world.host, world.clock, at) : undefined);
     const isOther = whose === 'own' && record?.status.run.id !== surroundings.run.id;

@@ -12,11 +12,19 @@ import { takeRecord, type WindowRecord } from './window-record.ts';
 export async function reviveRecord(
   host: Host,
   clock: Clock,
-  at: { readonly stateDir: string; readonly name: string; readonly runId: string },
+  at: {
+    readonly stateDir: string;
+    readonly name: string;
+    readonly runId: string;
+    /** Revives this window or none. */
+    readonly windowId?: string | undefined;
+  },
 ): Promise<WindowRecord | undefined> {
   const place = placeOf(at.stateDir, at.name);
   const newest = (await host.list(place.historyFolder)).at(-1);
   if (newest === undefined) return undefined;
+  // An older one is not gone back to past a newer one, nor the newest taken in its place.
+  if (at.windowId !== undefined && at.windowId !== newest) return undefined;
   const archived = archivedPlace(place, newest);
   const existing = await readStatus(host, archived);
   if (existing.kind !== 'status' || existing.status.state !== 'reopened') return undefined;
