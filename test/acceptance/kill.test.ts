@@ -103,7 +103,7 @@ describe('kill -9 right after every journal line', () => {
       }
       const report = await runStep(plan, { entry: 'report' }, { runId });
       if (before !== undefined)
-        expect([report.code, report.outputs['state']]).toEqual([0, 'rolled-back']);
+        expect([report.code, report.outputs.state]).toEqual([0, 'rolled-back']);
       expect(await columns()).toBe(columnsBefore);
       await expectUntouched(plan);
       await dropFailedDatabases();
@@ -181,6 +181,6 @@ test('the journal of a killed window says where it stood', async () => {
   });
   expect((await readStatus(plan))?.state).toBe('closing');
   const rolledBack = await runStep(plan, { entry: 'rollback' }, { runId });
-  expect([rolledBack.code, rolledBack.outputs['outcome']]).toEqual([0, 'reopened']);
+  expect([rolledBack.code, rolledBack.outputs.outcome]).toEqual([0, 'reopened']);
   await expectUntouched(plan);
 }, 120_000);
