@@ -116,7 +116,9 @@ async function demonstrate(site: Site, signal: AbortSignal, options: Options): P
   );
   print(`The shop's health now: ${health.status} ${(await health.text()).trim()}`);
   const files = await readdir(reports);
-  const written = ['report.html', 'report.md', 'report.json'].filter((name) => files.includes(name));
+  const written = ['report.html', 'report.md', 'report.json'].filter((name) =>
+    files.includes(name),
+  );
   const paths = written.map((name) => join(reports, name)).join('\n            ');
   print(paths === '' ? '\nNo report was written.' : `\nThe report: ${paths}`);
   const [expectedCode, expectedState] =

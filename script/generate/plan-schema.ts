@@ -19,7 +19,7 @@ export function planJsonSchema(): GeneratedFile {
       if (form !== undefined && example !== undefined)
         jsonSchema.examples = [asPlan(form, example)];
       // Formats of zod's own; the patterns beside them say the same.
-      if ((jsonSchema.format ?? '').startsWith("cidr")) delete jsonSchema.format;
+      if ((jsonSchema.format ?? '').startsWith('cidr')) delete jsonSchema.format;
       const { task } = jsonSchema.properties ?? {};
       if (typeof task === 'object' && task.const === 'migrate') {
         jsonSchema.oneOf = [{ required: ['files'] }, { required: ['command'] }];

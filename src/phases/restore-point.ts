@@ -75,13 +75,7 @@ export async function recordProperties(context: PhaseContext, callingPhase: stri
     observe: () => Promise.resolve(undefined),
     perform: async () => {
       const properties = await database.properties();
-      await record.update({
-        database: {
-          ...properties,
-          grants: properties.grants === null ? null : [...properties.grants],
-          settings: [...properties.settings],
-        },
-      });
+      await record.update({ database: properties });
       return { oid: properties.oid, owner: properties.owner };
     },
     describe: ({ oid, owner }) => `database oid ${oid}, owner ${owner}`,

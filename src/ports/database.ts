@@ -1,3 +1,7 @@
+import type { DatabaseProperties } from './database-properties.ts';
+
+export type { DatabaseProperties } from './database-properties.ts';
+
 /** Facts that `preflight` and the predictions need; bytes and seconds. */
 export interface DatabaseFacts {
   readonly name: string;
@@ -37,38 +41,6 @@ export interface DatabaseFacts {
     readonly name: string;
     readonly state: string;
     readonly lagSeconds: number | undefined;
-  }[];
-}
-
-/** Everything of a database that a clone or a restore loses; kept in the record, reapplied after a swap. */
-export interface DatabaseProperties {
-  readonly name: string;
-  readonly oid: number;
-  readonly owner: string;
-  readonly encoding: string;
-  readonly collate: string;
-  readonly ctype: string;
-  readonly localeProvider: string;
-  readonly icuLocale: string | null;
-  readonly tablespace: string;
-  readonly connectionLimit: number;
-  readonly allowsConnections: boolean;
-  readonly isTemplate: boolean;
-  readonly comment: string | null;
-  /** `null`: the default privileges. Otherwise each grant; grantee `null` is PUBLIC. */
-  readonly grants:
-    | readonly {
-        readonly grantor: string;
-        readonly grantee: string | null;
-        readonly privilege: string;
-        readonly grantable: boolean;
-      }[]
-    | null;
-  /** `ALTER DATABASE … SET` (role `null`) and `ALTER ROLE … IN DATABASE … SET`. */
-  readonly settings: readonly {
-    readonly role: string | null;
-    readonly name: string;
-    readonly value: string;
   }[];
 }
 

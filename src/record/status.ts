@@ -1,37 +1,11 @@
 import * as z from 'zod';
+import { databasePropertiesSchema } from '../ports/database-properties.ts';
 import { blastClasses, windowStates } from './life.ts';
 
 /** The version of the record's format that this code writes; a newer one is refused, not guessed at. */
 export const recordVersion = 1;
 
 const rowCounts = z.record(z.string(), z.number());
-
-const databaseProperties = z.object({
-  name: z.string(),
-  oid: z.number(),
-  owner: z.string(),
-  encoding: z.string(),
-  collate: z.string(),
-  ctype: z.string(),
-  localeProvider: z.string(),
-  icuLocale: z.string().nullable(),
-  tablespace: z.string(),
-  connectionLimit: z.number(),
-  allowsConnections: z.boolean(),
-  isTemplate: z.boolean(),
-  comment: z.string().nullable(),
-  grants: z
-    .array(
-      z.object({
-        grantor: z.string(),
-        grantee: z.string().nullable(),
-        privilege: z.string(),
-        grantable: z.boolean(),
-      }),
-    )
-    .nullable(),
-  settings: z.array(z.object({ role: z.string().nullable(), name: z.string(), value: z.string() })),
-});
 
 /** What is known of a verified backup. */
 export const backupReceiptSchema = z.object({
@@ -147,7 +121,7 @@ export const windowStatusSchema = z.object({
   /** Closures before the current one: a rollback after reopening closes a second time. */
   earlierClosures: z.array(z.object({ closedAt: z.string(), reopenedAt: z.string() })).optional(),
   /** The application's database as it was before this window. */
-  database: databaseProperties.optional(),
+  database: databasePropertiesSchema.optional(),
   backup: backupReceiptSchema.optional(),
   restorePoint: restorePointSchema.optional(),
   tasks: z

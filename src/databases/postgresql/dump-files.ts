@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import { z } from 'zod';
 import type { DumpManifest } from '../../ports/database.ts';
+import { databasePropertiesSchema } from '../../ports/database-properties.ts';
 import { fail } from '../../ports/failure.ts';
 import type { Host } from '../../ports/host.ts';
 
@@ -16,34 +17,7 @@ const atOnce = 2;
 const manifestSchema: z.ZodType<DumpManifest> = z.object({
   schemaVersion: z.literal(1),
   windowId: z.string(),
-  database: z.object({
-    name: z.string(),
-    oid: z.int(),
-    owner: z.string(),
-    encoding: z.string(),
-    collate: z.string(),
-    ctype: z.string(),
-    localeProvider: z.string(),
-    icuLocale: z.string().nullable(),
-    tablespace: z.string(),
-    connectionLimit: z.int(),
-    allowsConnections: z.boolean(),
-    isTemplate: z.boolean(),
-    comment: z.string().nullable(),
-    grants: z
-      .array(
-        z.object({
-          grantor: z.string(),
-          grantee: z.string().nullable(),
-          privilege: z.string(),
-          grantable: z.boolean(),
-        }),
-      )
-      .nullable(),
-    settings: z.array(
-      z.object({ role: z.string().nullable(), name: z.string(), value: z.string() }),
-    ),
-  }),
+  database: databasePropertiesSchema,
   startedAt: z.string(),
   seconds: z.number(),
   format: z.literal('directory'),

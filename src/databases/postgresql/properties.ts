@@ -1,5 +1,7 @@
-import { z } from 'zod';
-import type { DatabaseProperties } from '../../ports/database.ts';
+import {
+  databasePropertiesSchema,
+  type DatabaseProperties,
+} from '../../ports/database-properties.ts';
 import { fail } from '../../ports/failure.ts';
 import { quoteLiteral } from './quoting.ts';
 import type { Server } from './server.ts';
@@ -11,31 +13,6 @@ export function localeColumns(serverMajor: number): { provider: string; locale: 
   if (serverMajor >= 15) return { provider, locale: 'daticulocale' };
   return { provider: `'libc'`, locale: 'NULL::text' };
 }
-
-const grant = z.object({
-  grantor: z.string(),
-  grantee: z.string().nullable(),
-  privilege: z.string(),
-  grantable: z.boolean(),
-});
-const setting = z.object({ role: z.string().nullable(), name: z.string(), value: z.string() });
-const propertiesRow: z.ZodType<DatabaseProperties> = z.object({
-  name: z.string(),
-  oid: z.int(),
-  owner: z.string(),
-  encoding: z.string(),
-  collate: z.string(),
-  ctype: z.string(),
-  localeProvider: z.string(),
-  icuLocale: z.string().nullable(),
-  tablespace: z.string(),
-  connectionLimit: z.int(),
-  allowsConnections: z.boolean(),
-  isTemplate: z.boolean(),
-  comment: z.string().nullable(),
-  grants: z.array(grant).nullable(),
-  settings: z.array(setting),
-});
 
 /** In a fixed order, so that two readings of the same state are equal. */
 function propertiesQuery(database: string, serverMajor: number): string {
@@ -69,7 +46,7 @@ export async function readProperties(
   database: string,
 ): Promise<DatabaseProperties> {
   const { major } = await server.version();
-  const [row] = await server.psql.rows(propertiesQuery(database, major), propertiesRow, {
+  const [row] = await server.psql.rows(propertiesQuery(database, major), databasePropertiesSchema, {
     database: server.psql.maintenanceDatabase,
   });
   if (row === undefined) {
