@@ -32,7 +32,8 @@ describe('a dump', () => {
       onProgress: (line) => lines.push(line),
     });
     const rows = await database.countRows(name);
-    expect(Object.keys(rows)).toHaveLength(6);
+    // A materialized view is derived: a restore refreshes it, so it is not counted.
+    expect(Object.keys(rows)).toHaveLength(5);
     expect(manifest.rows).toEqual(rows);
     expect(manifest.rows['public.orders']).toBe(2000);
     expect(manifest.database).toEqual(await database.properties());
