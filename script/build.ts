@@ -12,10 +12,12 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { actionIds } from '../src/plan/action-ids.ts';
+import { licensesOf } from './licenses.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const lib = join(root, 'lib');
 const dist = join(root, 'dist');
+const stats = join(lib, 'stats.json');
 
 /** Runs a tool of `node_modules` under this Node; its failure ends the build. */
 function run(tool: string, ...args: string[]): void {
@@ -43,8 +45,10 @@ run('typescript/bin/tsc', '-p', 'tsconfig.build.json');
 run(
   '@vercel/ncc/dist/ncc/cli.js',
   ...['build', join('lib', 'actions', 'entry.js'), '--out', 'dist'],
-  ...['--no-cache', '--quiet', '--target', 'es2022', '--license', 'licenses.txt'],
+  ...['--no-cache', '--quiet', '--target', 'es2022', '--stats-out', stats],
 );
+writeFileSync(join(dist, 'licenses.txt'), licensesOf(readFileSync(stats, 'utf8')));
+rmSync(stats);
 
 for (const name of ['runAction', 'runPostAction', 'runCli']) {
   if (
