@@ -19,7 +19,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { actionIds } from '../src/plan/action-ids.ts';
+import { actionIds, type ActionId } from '../src/plan/action-ids.ts';
 import { licensesOf } from './licenses.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -82,15 +82,24 @@ for (const name of ['runAction', 'runPostAction', 'runCli']) {
   }
 }
 
-write('package.json', ['{', '  "type": "module"', '}']);
-for (const id of actionIds) {
-  write(`${id}.js`, [`import { runAction } from './index.js';`, `await runAction('${id}');`]);
+/**
+ * An entry that the runner calls. The steps of a job share RUNNER_TEMP, which ends with the job: all but
+ * the first find the bundle compiled there. They start while the site is closed.
+ */
+function writeEntry(name: string, run: 'runAction' | 'runPostAction', id: ActionId): void {
+  write(name, [
+    `import module from 'node:module';`,
+    `const { RUNNER_TEMP } = process.env;`,
+    `if (RUNNER_TEMP) module.enableCompileCache?.(\`\${RUNNER_TEMP}/maintenance-window-compiled\`);`,
+    `const { ${run} } = await import('./index.js');`,
+    `await ${run}('${id}');`,
+  ]);
 }
+
+write('package.json', ['{', '  "type": "module"', '}']);
+for (const id of actionIds) writeEntry(`${id}.js`, 'runAction', id);
 // The one action with a post step: it makes a cancelled window safe and reports.
-write('maintenance-window-post.js', [
-  `import { runPostAction } from './index.js';`,
-  `await runPostAction('maintenance-window');`,
-]);
+writeEntry('maintenance-window-post.js', 'runPostAction', 'maintenance-window');
 write('cli.js', [
   '#!/usr/bin/env node',
   `import { runCli } from './index.js';`,
