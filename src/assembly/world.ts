@@ -108,7 +108,10 @@ export function modeOf(
       message: settings.message,
       expectedEnd: {
         iso: window.expectedEnd.toISOString(),
-        text: formatMoment(window.expectedEnd, plan.window.timeZone),
+        // Only when a page is made: the first formatting of a time is slow.
+        get text() {
+          return formatMoment(window.expectedEnd, plan.window.timeZone);
+        },
       },
     },
     retryAfterSeconds: Math.ceil(settings.retryAfter),

@@ -2,6 +2,10 @@ import * as z from 'zod';
 import { bytesPattern, parseBytes } from './bytes.ts';
 import { durationPattern, parseDuration } from './duration.ts';
 
+// By default zod compiles the schema of an object to a function when it is first used. That pays off after
+// hundreds of values; an action checks a plan two or three times, and would wait for the compiling each start.
+z.config({ jitless: true });
+
 /** How a setting is written as an action input or a command-line flag. */
 export type SettingForm =
   /** As it is. */

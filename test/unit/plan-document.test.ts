@@ -164,6 +164,13 @@ database:
     expect(first).toContain(message);
     expect(more).toEqual([]);
   });
+
+  test.each(['UTC', 'Etc/UTC', 'Europe/Berlin', 'Asia/Kolkata', 'Asia/Calcutta', 'europe/berlin'])(
+    'the time zone %s is known, by its new name, its old one and in any spelling',
+    (zone) => {
+      expect(problems(`window: {time-zone: ${zone}}`)).toEqual([]);
+    },
+  );
 });
 
 describe('secrets', () => {

@@ -137,6 +137,9 @@ export const contactsGroup = group(contactsShape);
 export const databaseGroup = group(databaseShape);
 
 function isTimeZone(name: string): boolean {
+  // The list is quick to have; the first formatter loads all of Intl's data. It decides on other names and on
+  // other spellings, which the list lacks.
+  if (name === 'UTC' || Intl.supportedValuesOf('timeZone').includes(name)) return true;
   try {
     new Intl.DateTimeFormat('en', { timeZone: name });
     return true;
