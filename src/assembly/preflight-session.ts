@@ -43,6 +43,7 @@ export async function preflightSession(
     ...world,
     plan,
     workspace: surroundings.workspace,
+    variable: (name) => surroundings.environment[name],
     progress: surroundings.progress,
     database,
     mode: modeOf(plan, secrets, world, {

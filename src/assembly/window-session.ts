@@ -105,6 +105,7 @@ export function contextOf(
     record,
     progress: surroundings.progress,
     workspace: surroundings.workspace,
+    variable: (name) => surroundings.environment[name],
     database: databaseOf(plan, secrets, world, record.status.windowId),
     mode: modeOf(plan, secrets, world, {
       id: record.status.windowId,

@@ -87,6 +87,7 @@ export class LocalProcess implements Session {
     this.#path = env.PATH ?? '';
     this.#child = spawn(program, args, {
       env,
+      ...(command.workingDirectory === undefined ? {} : { cwd: command.workingDirectory }),
       detached: true,
       shell: false,
       stdio: [wantsInput ? 'pipe' : 'ignore', 'pipe', 'pipe'],

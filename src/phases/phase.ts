@@ -11,6 +11,8 @@ export interface PhaseContext extends StepContext {
   readonly plan: Plan;
   /** Folder that relative paths of the plan start from. */
   readonly workspace: string;
+  /** A variable of the run's environment, for what a plan passes on by name. */
+  readonly variable: (name: string) => string | undefined;
   readonly host: Host;
   readonly http: Http;
   /** `undefined` when the plan has no database. */

@@ -1,11 +1,11 @@
-import { posix } from 'node:path';
 import type { TaskSettings } from '../plan/settings/run-db-maintenance.ts';
-import type { Database, MigrationFile, TaskResult } from '../ports/database.ts';
+import type { TaskResult } from '../ports/database.ts';
 import { fail, failureOf } from '../ports/failure.ts';
 import { blastClasses, type BlastClass } from '../record/life.ts';
 import { runStep, skipStep } from '../record/step.ts';
 import type { WindowStatus } from '../record/status.ts';
 import { conclude, done, skipped, type PhaseContext, type PhaseOutcome } from './phase.ts';
+import { migrate } from './migration.ts';
 import { requireDatabase, requireState } from './requirements.ts';
 import { describeRestorePoint, takeRestorePoint } from './restore-point.ts';
 
@@ -199,81 +199,8 @@ async function perform(context: PhaseContext, task: TaskSettings): Promise<TaskR
         expect: task.expect,
       });
     case 'migrate':
-      return task.command === undefined
-        ? database.migrate(
-            await migrationFiles(context, posix.resolve(context.workspace, task.files ?? '')),
-            { ...options, checksumTable: task.checksumTable },
-          )
-        : migrateByCommand(context, database, task.command, task.verify);
+      return migrate(context, task, options);
   }
-}
-
-/** The `.sql` files of a folder on the host, in the order of their names. */
-export async function migrationFiles(
-  context: Pick<PhaseContext, 'host'>,
-  folder: string,
-): Promise<readonly MigrationFile[]> {
-  const names = (await context.host.list(folder)).filter((name) => name.endsWith('.sql')).sort();
-  if (names.length === 0) {
-    return fail({
-      code: 'no-migrations',
-      message: `The folder ${folder} has no .sql files.`,
-      state: 'No migration was applied.',
-      next: 'Check the path of `files` in the migrate task, on the host.',
-    });
-  }
-  return Promise.all(
-    names.map(async (name) => {
-      const path = posix.join(folder, name);
-      const sql = new TextDecoder().decode(await context.host.readFile(path));
-      return {
-        name,
-        sql,
-        sha256: await context.host.sha256(path),
-        withoutTransaction: /^--\s*no-transaction\s*$/m.test(sql.split('\n')[0] ?? ''),
-      };
-    }),
-  );
-}
-
-async function migrateByCommand(
-  context: PhaseContext,
-  database: Database,
-  command: readonly string[],
-  verify: string | undefined,
-): Promise<TaskResult> {
-  const { host, progress } = context;
-  const [program, ...rest] = command;
-  const result = await host.run({
-    argv: [program ?? '', ...rest],
-    onStdoutLine: (line) => {
-      progress.info(line);
-    },
-    onStderrLine: (line) => {
-      progress.info(line);
-    },
-  });
-  if (result.exitCode !== 0) {
-    fail({
-      code: 'migration-command-failed',
-      message: `The migration command ${program ?? ''} ended with ${result.exitCode === null ? 'a signal' : `exit code ${result.exitCode}`}.`,
-      state: 'The site is closed; what the command changed is unknown.',
-      next: 'Read its output above; `rollback` goes back to the restore point.',
-    });
-  }
-  const summary = `${program ?? ''} ended well`;
-  if (verify === undefined)
-    return { summary, proof: 'exit code 0 (the plan gives no verify query)', figures: {} };
-  const value = await database.queryValue(verify, { timeoutSeconds: 60 });
-  if (value !== 't' && value !== 'true') {
-    fail({
-      code: 'migration-not-verified',
-      message: `After the migration command the verify query gave ${value ?? 'no row'} instead of true.`,
-      state: 'The site is closed; the command ended with exit code 0, but its effect is not there.',
-      next: 'Look at what the command did; `rollback` goes back to the restore point.',
-    });
-  }
-  return { summary, proof: 'the verify query is true', figures: {} };
 }
 
 function titleOf(task: PlannedTask): string {

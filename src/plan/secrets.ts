@@ -11,6 +11,12 @@ export function secretReferences(
   };
   add('database.url', plan.database.url);
   add('enable-maintenance.bypass-token', plan.enableMaintenance.bypassToken);
+  for (const [index, task] of plan.runDbMaintenance.tasks.entries()) {
+    if (task.task !== 'migrate') continue;
+    for (const name of task.environment ?? []) {
+      add(`run-db-maintenance.tasks.${index}.environment`, `$${name}`);
+    }
+  }
   return references;
 }
 

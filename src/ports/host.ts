@@ -2,6 +2,8 @@
 export interface Command {
   /** Program and arguments; never passed through a shell. */
   readonly argv: readonly [string, ...string[]];
+  /** Absolute path of the folder that it runs in. Default: that of this process, or the user's home. */
+  readonly workingDirectory?: string;
   /** Added to the host's environment. */
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string | Uint8Array;

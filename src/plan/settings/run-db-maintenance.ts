@@ -63,7 +63,17 @@ const migrate = group({
     .min(1)
     .optional()
     .describe(
-      'Your migration tool instead of `files`: program and arguments, run on the host without a shell.',
+      'Your migration tool instead of `files`: program and arguments, run without a shell from the root of the repository.',
+    ),
+  environment: z
+    .array(
+      z
+        .string('is the name of an environment variable')
+        .regex(/^[A-Z_][A-Z0-9_]*$/, 'is the name of an environment variable such as RAILS_ENV'),
+    )
+    .optional()
+    .describe(
+      'Environment variables that `command` gets, by name; by default the one with the database URL.',
     ),
   verify: line()
     .optional()
