@@ -25,7 +25,7 @@ export function backupOutputs(receipt: BackupReceipt): Record<string, string> {
     directory: receipt.directory,
     sha256: receipt.sha256,
     bytes: String(receipt.bytes),
-    'restore-seconds': String(receipt.restoreSeconds),
+    'restore-seconds': receipt.restoreSeconds.toFixed(3),
   };
 }
 

@@ -54,7 +54,14 @@ async function recover(
   const { failure } = failed;
   switch (safe.kind) {
     case 'done':
-      return { ...failed, failure: { ...failure, state: `Rolled back: ${safe.detail}.` } };
+      return {
+        ...failed,
+        failure: {
+          ...failure,
+          state: `Rolled back: ${safe.detail}.`,
+          next: 'Mend the cause named above, then start a new window.',
+        },
+      };
     case 'skipped':
       return {
         ...failed,
