@@ -1,4 +1,4 @@
-import { fail, failureOf } from '../ports/failure.ts';
+import { fail, failureOf, type Failure } from '../ports/failure.ts';
 import { afterFailure, type AfterFailure } from '../record/failure-policy.ts';
 import { runStep } from '../record/step.ts';
 import { liveRestorePoint, type WindowStatus } from '../record/status.ts';
@@ -10,7 +10,7 @@ import { conclude, done, skipped, type PhaseContext, type PhaseOutcome } from '.
 import { requireMode } from './requirements.ts';
 import { unseal } from './restore-point.ts';
 import { provenChecks } from './smoke-test.ts';
-import { refuseLoss } from './write-loss.ts';
+import { acceptedLoss, lossFoundClosed, refuseLoss } from './write-loss.ts';
 
 const phase = 'rollback';
 
@@ -26,8 +26,8 @@ export function rollback(context: PhaseContext, options: RollbackOptions): Promi
   return conclude(async () => {
     const { record } = context;
     const decision = decide(context, options);
-    context.progress.info(`rollback decides: ${decision.kind}, because ${decision.reason}`);
     if (decision.kind === 'nothing-to-do') return skipped(decision.reason, { outcome: 'nothing' });
+    context.progress.info(`rollback decides: ${decision.kind}, because ${decision.reason}`);
     if (record.status.state === 'reopened') {
       if (decision.kind === 'hold') refuseWithoutPoint(decision.reason);
       await refuseLoss(context, options);
@@ -82,18 +82,23 @@ function refuseWithoutPoint(reason: string): never {
 
 async function begin(context: PhaseContext, options: RollbackOptions): Promise<void> {
   const { record, clock } = context;
-  const { state, rollback: begun } = record.status;
-  if (state === 'rolling-back' && begun !== undefined) return;
-  const { maintenance } = record.status;
+  const { state, rollback: begun, maintenance } = record.status;
+  // The door was opened, or may have been: what a rollback before that found no longer counts.
+  const isLate = state === 'reopened' || state === 'reopening';
+  const from = isLate ? state : (begun?.from ?? state);
+  const consent = options.acceptDataLoss ? { acceptedLoss } : {};
+  if (state === 'rolling-back' && begun !== undefined) {
+    await record.update({ rollback: { ...begun, ...consent } });
+    return;
+  }
   await record.become('rolling-back', {
     rollback: {
+      ...(from === 'reopened' ? { acceptedLoss: 'nothing was written' } : {}),
       ...begun,
       startedAt: begun?.startedAt ?? clock.now().toISOString(),
       reason: options.reason,
-      from: begun?.from ?? state,
-      ...(state === 'reopened'
-        ? { acceptedLoss: options.acceptDataLoss ? 'accepted' : 'nothing was written' }
-        : {}),
+      from,
+      ...consent,
     },
     ...(maintenance === undefined || state !== 'reopened'
       ? {}
@@ -136,6 +141,11 @@ async function act(
       // Behind a closed door nothing of the hook is touched: a reload that goes wrong could open it.
       if ((await requireMode(context).state()).kind !== 'closed') await installHook(context, phase);
       await setFlag(context, phase);
+      const loss = await lossFoundClosed(context, phase);
+      if (loss !== undefined) {
+        if (record.status.rollback?.from === 'reopened') return withdraw(context, loss);
+        return fail({ ...loss, state: 'The database was not touched.' });
+      }
       const failed = await swapDatabase(context);
       await testAndReopen(context);
       return done(
@@ -144,6 +154,25 @@ async function act(
       );
     }
   }
+}
+
+/** Opens the site again on the changed database, as if the rollback had been refused at once. */
+async function withdraw(
+  context: PhaseContext,
+  loss: Omit<Failure, 'state'>,
+): Promise<PhaseOutcome> {
+  await liftFlag(context, phase);
+  await giveBack(context, phase);
+  await context.record.become('reopened', { rollback: undefined });
+  return {
+    kind: 'failed',
+    failure: {
+      ...loss,
+      state:
+        'The site was closed for a moment and is open again on the changed database, which was not touched.',
+    },
+    outputs: downtimeOutputs(context),
+  };
 }
 
 async function testAndReopen(context: PhaseContext): Promise<void> {

@@ -1,28 +1,83 @@
 import type { WriteCounters } from '../ports/database.ts';
-import { fail } from '../ports/failure.ts';
-import { liveRestorePoint } from '../record/status.ts';
+import { fail, type Failure } from '../ports/failure.ts';
+import { liveRestorePoint, type WindowStatus } from '../record/status.ts';
 import type { PhaseContext } from './phase.ts';
 import { requireDatabase } from './requirements.ts';
+import { seal, unseal } from './restore-point.ts';
 
-/** Refuses to throw away what users wrote since the site reopened, unless they consent. */
+/**
+ * Refuses to throw away what users wrote since the site reopened, unless they consent. The site is open, so this is
+ * only the first look: {@link lossFoundClosed} has the last word.
+ */
 export async function refuseLoss(
   context: PhaseContext,
   options: { readonly acceptDataLoss: boolean },
 ): Promise<void> {
   if (options.acceptDataLoss) return;
-  const { status } = context.record;
-  const isDropped = liveRestorePoint(status) === undefined;
-  if (status.blast === 'none' || status.blast === 'app') return;
-  const before = status.writesAtReopening;
-  const now = await requireDatabase(context).writeCounters();
-  const lost = before === undefined ? 'an unknown number of writes' : describeWrites(before, now);
+  const { blast } = context.record.status;
+  if (blast === 'none' || blast === 'app') return;
+  const lost = await lostWrites(context);
   if (lost === undefined) return;
   fail({
-    code: 'writes-would-be-lost',
-    message: `Since the site reopened at ${status.maintenance?.reopenedAt ?? 'an unknown time'} users have written: ${lost}. Going back to ${isDropped ? `the backup of ${status.backup?.takenAt ?? 'an unknown time'} loses that, and what was written between backup and closing` : 'the restore point loses that'}.`,
+    ...describeLoss(context, `at least ${lost}`),
     state: 'The site is open on the changed database; nothing was done.',
-    next: 'Save those writes first, or consent with accept-data-loss.',
   });
+}
+
+/**
+ * What users wrote since the site reopened, looked for with the public kept out. A session's writes are counted with
+ * delay (manual, 28.2), at the latest when it ends; and some may have come between the first look and the closing.
+ * @returns `undefined` when nothing was written, an operator accepted the loss, or the swap was made already
+ */
+export async function lossFoundClosed(
+  context: PhaseContext,
+  callingPhase: string,
+): Promise<Omit<Failure, 'state'> | undefined> {
+  const { rollback, database: before, writesAtReopening } = context.record.status;
+  if (rollback === undefined || rollback.acceptedLoss === acceptedLoss) return undefined;
+  // A window that was about to reopen may have been open, although nobody could prove it.
+  const mayHaveOpened =
+    rollback.from === 'reopened' ||
+    (['reopening', 'held'].includes(rollback.from) && writesAtReopening !== undefined);
+  if (!mayHaveOpened) return undefined;
+  const database = requireDatabase(context);
+  if (
+    before === undefined ||
+    (await database.identify({ oid: before.oid }))?.name !== database.name
+  )
+    return undefined;
+  await seal(context, callingPhase);
+  await unseal(context, callingPhase);
+  const lost = await lostWrites(context);
+  return lost === undefined ? undefined : describeLoss(context, lost);
+}
+
+/** What the record says of a loss that an operator consented to. */
+export const acceptedLoss = 'accepted';
+
+async function lostWrites(context: PhaseContext): Promise<string | undefined> {
+  const { writesAtReopening: before } = context.record.status;
+  if (before === undefined) return 'an unknown number of writes';
+  return describeWrites(before, await requireDatabase(context).writeCounters());
+}
+
+function describeLoss(context: PhaseContext, lost: string): Omit<Failure, 'state'> {
+  const { status } = context.record;
+  const loses =
+    liveRestorePoint(status) === undefined
+      ? `the backup of ${status.backup?.takenAt ?? 'an unknown time'} loses that, and what was written between backup and closing`
+      : 'the restore point loses that';
+  return {
+    code: 'writes-would-be-lost',
+    message: `Since the site ${firstReopening(status)} users have written: ${lost}. Going back to ${loses}.`,
+    next: 'Save those writes first, or consent with accept-data-loss.',
+  };
+}
+
+/** A rollback that took itself back has closed and reopened the site once more. */
+function firstReopening({ earlierClosures = [], maintenance }: WindowStatus): string {
+  const reopenedAt = earlierClosures[0]?.reopenedAt ?? maintenance?.reopenedAt;
+  return reopenedAt === undefined ? 'was about to reopen' : `reopened at ${reopenedAt}`;
 }
 
 /** Writes between two looks, in words; `undefined` when there were none. */

@@ -47,7 +47,8 @@ const after: Readonly<Record<WindowState, readonly WindowState[]>> = {
   changed: ['changing', 'reopening', 'rolling-back', 'held'],
   reopening: ['reopened', 'rolling-back', 'held'],
   reopened: ['rolling-back'],
-  'rolling-back': ['rolled-back', 'held'],
+  // Back to `reopened` when writes of users turn up that nobody consented to lose.
+  'rolling-back': ['rolled-back', 'reopened', 'held'],
   'rolled-back': [],
   held: ['rolling-back', 'reopening'],
 };
