@@ -1,0 +1,88 @@
+import { describe, expect, test } from '@jest/globals';
+import { predict, predictedDowntime, type PredictableStep } from '../../src/plan/prediction.ts';
+import type { RecordCopy } from '../../src/record/window-record.ts';
+import { journalOf, statusOf, type Written } from '../fixtures/record-factory.ts';
+
+const dump: PredictableStep = {
+  phase: 'backup-db',
+  step: 'dump-online',
+  closed: false,
+  work: 'dump',
+};
+const facts = { bytes: 600e6, indexBytes: 90e6 };
+
+/** A window in which the dump took so many seconds. */
+function windowWith(seconds: number, change: Partial<Written> = {}): RecordCopy {
+  const line = { at: 0, seconds, phase: 'backup-db', step: 'dump-online', title: 'Dump' };
+  return { status: statusOf(), journal: journalOf([{ ...line, outcome: 'done', ...change }]) };
+}
+
+function one(history: readonly RecordCopy[], step: PredictableStep = dump, known = true) {
+  return predict([step], known ? facts : undefined, history)[0];
+}
+
+describe('predicting a step', () => {
+  test('the slowest of the earlier windows counts', () => {
+    expect(one([windowWith(3), windowWith(9), windowWith(4)])).toEqual({
+      step: 'backup-db: dump-online',
+      closed: false,
+      seconds: 9,
+      basis: 'slowest of 3 earlier',
+    });
+  });
+
+  test('but of the last five only', () => {
+    const windows = [99, 1, 2, 3, 4, 5].map((seconds) => windowWith(seconds));
+    expect(one(windows)).toMatchObject({ seconds: 5, basis: 'slowest of 5 earlier' });
+  });
+
+  test.each<[string, RecordCopy]>([
+    ['that failed', windowWith(77, { outcome: 'failed' })],
+    ['that was killed', windowWith(77, { outcome: 'none' })],
+    ['that was found done', windowWith(0)],
+    ['of another phase', windowWith(77, { phase: 'rollback' })],
+    ['of another name', windowWith(77, { step: 'dump-closed' })],
+  ])('a step %s tells nothing', (_, window) => {
+    expect(one([window])).toMatchObject({ seconds: 10, basis: 'database size' });
+    expect(one([window, windowWith(4)])).toMatchObject({
+      seconds: 4,
+      basis: 'slowest of 1 earlier',
+    });
+  });
+
+  test.each([
+    ['dump', 600e6 / 60e6],
+    ['restore', 600e6 / 20e6],
+    ['copy', 600e6 / 200e6],
+    ['scan', 600e6 / 150e6],
+    // Of a rebuild only the indexes count.
+    ['rebuild', 90e6 / 30e6],
+  ] as const)('without history a %s goes by size', (work, seconds) => {
+    expect(one([], { ...dump, work })).toMatchObject({ seconds, basis: 'database size' });
+  });
+
+  test('a small database takes a second all the same', () => {
+    expect(predict([dump], { bytes: 8e6, indexBytes: 0 }, [])[0]?.seconds).toBe(1);
+  });
+
+  test('a moment is a moment whatever the size; so is everything without facts', () => {
+    const moment = { ...dump, work: 'moment' } as const;
+    expect(one([], moment)).toMatchObject({ seconds: 1, basis: 'a moment' });
+    expect(one([], dump, false)).toMatchObject({ seconds: 1, basis: 'a moment' });
+    expect(one([windowWith(6)], dump, false)).toMatchObject({ seconds: 6 });
+  });
+});
+
+test('the downtime is the sum of the steps with the site closed', () => {
+  const steps = predict(
+    [
+      dump,
+      { ...dump, step: 'clone', work: 'copy', closed: true },
+      { ...dump, step: 'flag', work: 'moment', closed: true },
+    ],
+    facts,
+    [],
+  );
+  expect(predictedDowntime(steps)).toBe(4);
+  expect(predictedDowntime([])).toBe(0);
+});
