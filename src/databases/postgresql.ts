@@ -2,7 +2,11 @@ import type { Clock } from '../ports/clock.ts';
 import type { Database } from '../ports/database.ts';
 import type { Host } from '../ports/host.ts';
 import { fail } from '../ports/failure.ts';
-import { applyProperties, setAllowConnections } from './postgresql/apply-properties.ts';
+import {
+  applyProperties,
+  reapplyObstacle,
+  setAllowConnections,
+} from './postgresql/apply-properties.ts';
 import { parseConnection } from './postgresql/connection.ts';
 import { createEmpty } from './postgresql/create-empty.ts';
 import { dump } from './postgresql/dump.ts';
@@ -47,6 +51,7 @@ export function postgresql(options: {
 
     inspect: (limits) => inspect(server, limits),
     properties: () => readProperties(server, connection.database),
+    reapplyObstacle: () => reapplyObstacle(server, connection.database),
     identify: (by) => identify(psql, by),
     databasesWithPrefix: (prefix) => databasesWithPrefix(psql, prefix),
     countRows: (database) => countRows(psql, database),

@@ -134,6 +134,34 @@ export function checkDatabase(
   ];
 }
 
+/** Whether a rollback could give back what a clone and a restore lose. */
+export async function checkProperties(
+  context: Pick<PreflightContext, 'plan' | 'database'>,
+  facts: DatabaseFacts,
+): Promise<readonly Check[]> {
+  const { plan, database } = context;
+  const changes = planTasks(plan.runDbMaintenance.tasks).some((task) => task.blast !== 'none');
+  // Who lacks the more basic rights is told of those.
+  const mayTry = facts.ownsDatabase && !facts.isReadOnly && !facts.isInRecovery;
+  if (database === undefined || !changes || !mayTry) return [];
+  const head = {
+    id: 'properties',
+    title: 'Owner, grants and settings of the database',
+    limit: 'the role may give them back in a rollback',
+  };
+  const obstacle = await database.reapplyObstacle();
+  return [
+    obstacle === undefined
+      ? { ...head, verdict: 'passed', value: `${facts.role} may (tried, and taken back)` }
+      : {
+          ...head,
+          verdict: 'failed',
+          value: `${facts.role} may not: ${obstacle}`,
+          next: 'Name a role in the database URL that may (who set it, or a superuser), or take that setting away for the window.',
+        },
+  ];
+}
+
 /** Space for backup, restore test and restore point, from the size of the database. */
 export async function checkDisk(context: PreflightContext, facts: DatabaseFacts): Promise<Check[]> {
   const { host, plan } = context;

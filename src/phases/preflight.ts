@@ -7,7 +7,7 @@ import type { GitHub } from '../ports/github.ts';
 import type { Check } from '../ports/maintenance-mode.ts';
 import { admit, type ExistingRecord } from '../record/admission.ts';
 import type { SmokeResult } from '../record/status.ts';
-import { checkDatabase, checkDisk, inspectDatabase } from './database-checks.ts';
+import { checkDatabase, checkDisk, checkProperties, inspectDatabase } from './database-checks.ts';
 import { checkGates } from './gate-checks.ts';
 import type { PhaseContext } from './phase.ts';
 import { viewOf } from './public-view.ts';
@@ -44,7 +44,15 @@ export async function preflight(context: PreflightContext): Promise<PreflightRes
     checks.push(...(await guarded('mode', 'Maintenance mode', context.mode.check())));
   const facts = await inspectDatabase(context, checks);
   if (facts !== undefined) {
-    checks.push(...checkDatabase(context, facts), ...(await checkDisk(context, facts)));
+    checks.push(
+      ...checkDatabase(context, facts),
+      ...(await guarded(
+        'properties',
+        'Owner, grants and settings of the database',
+        checkProperties(context, facts),
+      )),
+      ...(await checkDisk(context, facts)),
+    );
   }
   const smokeTests = context.plan.smokeTest.checks.length === 0 ? [] : await runChecks(context);
   checks.push(judgeSmokeTests(smokeTests));

@@ -130,6 +130,11 @@ export interface Database {
   // What is there
   inspect(options: { readonly longTransactionSeconds: number }): Promise<DatabaseFacts>;
   properties(): Promise<DatabaseProperties>;
+  /**
+   * What keeps our role from giving the database its own properties again, as a rollback must; tried and taken back.
+   * `undefined` when nothing does.
+   */
+  reapplyObstacle(): Promise<string | undefined>;
   /** A database of this server by name or oid; `undefined` when there is none. */
   identify(
     by: { readonly name: string } | { readonly oid: number },

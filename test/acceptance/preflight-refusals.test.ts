@@ -153,6 +153,29 @@ describe('the database', () => {
     }
   });
 
+  test('a setting that a rollback could not give back', async () => {
+    await site.cluster.psql(`create role auditor; grant connect on database shop to auditor;
+      alter role auditor in database shop set work_mem to '7MB'`);
+    try {
+      const { message, next } = await refused({ plan: await changed() });
+      expect(message).toContain(
+        'shop may not: ALTER ROLE "auditor" IN DATABASE "shop" SET "work_mem": permission denied',
+      );
+      expect(next).toContain('superuser');
+      const superuser = login({ user: site.cluster.superuser, password: site.cluster.superuserPassword });
+      const end = await look({
+        plan: await changed(),
+        environment: superuser,
+        inputs: { 'dry-run': 'true' },
+      });
+      expect([end.code, end.log.includes('postgres may (tried, and taken back)')]).toEqual([0, true]);
+    } finally {
+      await site.cluster.psql(
+        'revoke connect on database shop from auditor; drop owned by auditor; drop role auditor',
+      );
+    }
+  });
+
   test('the owner without CREATEDB', async () => {
     await site.cluster.psql(`alter role ${site.databaseUser} nocreatedb`);
     try {

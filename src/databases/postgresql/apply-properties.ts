@@ -7,6 +7,7 @@ import { grantSteps, revokeStatements, type Grant } from './grants.ts';
 import { readProperties } from './properties.ts';
 import { quoteIdentifier, quoteLiteral } from './quoting.ts';
 import type { Server } from './server.ts';
+import { StatementError } from './statement-failure.ts';
 
 /** Roles among `names` that we may become, so that their grants keep their grantor. */
 async function rolesWeMayTake(server: Server, names: readonly string[]): Promise<Set<string>> {
@@ -73,6 +74,64 @@ function differences(wanted: DatabaseProperties, found: DatabaseProperties): str
   });
 }
 
+/** What gives a database its properties, from those that it has now. */
+async function propertyStatements(
+  server: Server,
+  database: string,
+  wanted: DatabaseProperties,
+  current: DatabaseProperties,
+): Promise<string[]> {
+  const name = quoteIdentifier(database);
+  const comment = wanted.comment === null ? 'NULL' : quoteLiteral(wanted.comment);
+  const ours =
+    current.owner === wanted.owner
+      ? []
+      : [`ALTER DATABASE ${name} OWNER TO ${quoteIdentifier(wanted.owner)}`];
+  return [
+    ...ours,
+    ...(await grantStatements(server, database, wanted, current)),
+    ...resetStatements(database, current.settings),
+    ...wanted.settings.map((setting) => settingStatement(database, setting)),
+    `COMMENT ON DATABASE ${name} IS ${comment}`,
+    `ALTER DATABASE ${name} WITH CONNECTION LIMIT ${wanted.connectionLimit} IS_TEMPLATE ${wanted.isTemplate}`,
+  ];
+}
+
+/**
+ * Tries whether our role may give a database its own properties again, as after a swap, in a transaction that is
+ * rolled back: what a superuser has set for other roles, an owner may not set.
+ * @returns the first statement that the server refuses, without its value, and why; `undefined` when it takes all
+ */
+export async function reapplyObstacle(
+  server: Server,
+  database: string,
+): Promise<string | undefined> {
+  const { psql } = server;
+  const wanted = await readProperties(server, database);
+  // A clone and a restored database begin without settings.
+  const statements = await propertyStatements(server, database, wanted, {
+    ...wanted,
+    settings: [],
+  });
+  const session = await psql.start({
+    database: psql.maintenanceDatabase,
+    settings: { lock_timeout: '5s' },
+    timeoutSeconds: 30,
+  });
+  let statement = 'BEGIN';
+  try {
+    await session.query(statement);
+    for (statement of statements) await session.query(statement);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof StatementError) || error.failure.code !== 'database-permission-denied')
+      throw error;
+    return `${statement.replace(/ TO .*$/s, '')}: ${error.said}`;
+  } finally {
+    await session.close();
+  }
+}
+
 /**
  * Gives a database the recorded owner, grants, settings, connection limit, comment and template mark in one
  * transaction, reads them back, and only then sets whether it allows connections.
@@ -84,24 +143,11 @@ export async function applyProperties(
   wanted: DatabaseProperties,
 ): Promise<void> {
   const { psql } = server;
-  const name = quoteIdentifier(database);
   const current = await readProperties(server, database);
-  const comment = wanted.comment === null ? 'NULL' : quoteLiteral(wanted.comment);
-  const ours =
-    current.owner === wanted.owner
-      ? []
-      : [`ALTER DATABASE ${name} OWNER TO ${quoteIdentifier(wanted.owner)}`];
-  await psql.execute(
-    [
-      ...ours,
-      ...(await grantStatements(server, database, wanted, current)),
-      ...resetStatements(database, current.settings),
-      ...wanted.settings.map((setting) => settingStatement(database, setting)),
-      `COMMENT ON DATABASE ${name} IS ${comment}`,
-      `ALTER DATABASE ${name} WITH CONNECTION LIMIT ${wanted.connectionLimit} IS_TEMPLATE ${wanted.isTemplate}`,
-    ],
-    { database: psql.maintenanceDatabase, singleTransaction: true },
-  );
+  await psql.execute(await propertyStatements(server, database, wanted, current), {
+    database: psql.maintenanceDatabase,
+    singleTransaction: true,
+  });
   const different = differences(wanted, await readProperties(server, database));
   if (different.length > 0) {
     fail({
