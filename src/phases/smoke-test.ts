@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { formatDuration } from '../plan/duration.ts';
 import type { SmokeCheck } from '../plan/settings/smoke-test.ts';
 import { fail } from '../ports/failure.ts';
@@ -182,7 +183,8 @@ export function judgeHttp(expect: HttpCheck['expect'], reply: HttpReply): Verdic
       return { kind: 'failed', observed: `${observed}, body is not JSON`, expected: 'a JSON body' };
     for (const [path, value] of values) {
       const found = valueAt(json.value, path);
-      if (JSON.stringify(found) !== JSON.stringify(value)) {
+      // The order of an object's keys means nothing.
+      if (!isDeepStrictEqual(found, value)) {
         return {
           kind: 'failed',
           observed: `${path} is ${found === undefined ? 'missing' : JSON.stringify(found)}`,
@@ -230,16 +232,22 @@ export function judgeSql(
   if (value === undefined) return { kind: 'failed', observed, expected };
   if (check.equals !== undefined && !isEqual(check.equals, value))
     return { kind: 'failed', observed, expected };
-  if (check.atLeast !== undefined && !(Number(value) >= check.atLeast))
+  if (check.atLeast !== undefined && !(numberOf(value) >= check.atLeast))
     return { kind: 'failed', observed, expected };
   return { kind: 'passed', observed };
 }
 
 function isEqual(expected: string | number | boolean, value: string): boolean {
-  if (typeof expected === 'number') return Number(value) === expected;
+  if (typeof expected === 'number') return numberOf(value) === expected;
   // psql prints booleans as t and f.
-  if (typeof expected === 'boolean') return ['t', 'true'].includes(value) === expected;
+  if (typeof expected === 'boolean')
+    return (expected ? ['t', 'true'] : ['f', 'false']).includes(value);
   return value === expected;
+}
+
+/** A number in text; empty text is none, although JavaScript takes it for 0. */
+function numberOf(text: string): number {
+  return text.trim() === '' ? Number.NaN : Number(text);
 }
 
 function expectationOf(check: SmokeCheck): string {
