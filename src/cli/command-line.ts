@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 import { actions, postActions } from '../actions/catalogue.ts';
 import type { Surroundings } from '../assembly/surroundings.ts';
 import type { ActionResult } from '../assembly/window-session.ts';
+import type { PhaseOutcome } from '../phases/phase.ts';
 import type { ActionId } from '../plan/action-ids.ts';
 import { cancellation } from '../runner/cancellation.ts';
 import { describeFailure } from '../runner/failure-text.ts';
@@ -75,14 +76,30 @@ async function runWhole(surroundings: Surroundings): Promise<ActionResult> {
   const windowId = result.outputs['window-id'];
   const post = postActions['maintenance-window'];
   // Refused before a record was opened: nothing to make safe, nothing to report.
-  if (windowId === undefined || post === undefined) return result;
+  if (windowId === undefined || post === undefined) {
+    if (result.summary !== undefined) process.stdout.write(`\n${result.summary}\n\n`);
+    return result;
+  }
   const after = await post({
     ...surroundings,
     // The window may have been cancelled; making it safe must not be.
     signal: new AbortController().signal,
   });
-  const outcome = result.outcome.kind === 'failed' ? result.outcome : after.outcome;
-  return { outcome, outputs: { ...result.outputs, ...after.outputs } };
+  return { outcome: together(result.outcome, after.outcome), outputs: { ...result.outputs, ...after.outputs } };
+}
+
+/** A window and what followed it: a failure stays one, told with how things stand after it was made safe. */
+function together(window: PhaseOutcome, after: PhaseOutcome): PhaseOutcome {
+  if (window.kind !== 'failed') return after;
+  if (window.failure.code !== 'cancelled' || after.kind === 'failed') return window;
+  return {
+    ...window,
+    failure: {
+      ...window.failure,
+      state: 'What the window had begun was taken back; the report tells how.',
+      next: 'Start a new window when you are ready.',
+    },
+  };
 }
 
 function surroundingsOf(
