@@ -51,7 +51,7 @@ export async function preflight(context: PreflightContext): Promise<PreflightRes
         'Owner, grants and settings of the database',
         checkProperties(context, facts),
       )),
-      ...(await checkDisk(context, facts)),
+      ...(await guarded('disk', 'Disk space', checkDisk(context, facts))),
     );
   }
   const smokeTests = context.plan.smokeTest.checks.length === 0 ? [] : await runChecks(context);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { checkDatabase, checkDisk } from '../../src/phases/database-checks.ts';
+import { checkDatabase, checkDisk, checkProperties } from '../../src/phases/database-checks.ts';
 import type { PreflightContext } from '../../src/phases/preflight.ts';
-import type { DatabaseFacts } from '../../src/ports/database.ts';
+import type { Database, DatabaseFacts } from '../../src/ports/database.ts';
 import type { Check } from '../../src/ports/maintenance-mode.ts';
 import { factsOf } from '../fixtures/database-facts.ts';
 import { MemoryHost } from '../fixtures/memory-host.ts';
@@ -126,6 +126,39 @@ describe('the facts of a database', () => {
         ],
       }),
     ).toBe('s1 catchup, 3 s behind; s2 streaming');
+  });
+});
+
+describe('what a rollback would have to give back', () => {
+  const harmless = { 'run-db-maintenance': { tasks: [{ task: 'vacuum' }] } };
+
+  function propertiesOf(
+    obstacle: string | undefined,
+    facts: Partial<DatabaseFacts> = {},
+    plan = {},
+  ) {
+    const database = { reapplyObstacle: async () => obstacle } as unknown as Database;
+    return checkProperties({ plan: planOf(plan), database }, factsOf(facts));
+  }
+
+  test('passes when nothing is in the way, else tells what is', async () => {
+    expect(await propertiesOf(undefined)).toMatchObject([{ id: 'properties', verdict: 'passed' }]);
+    expect(await propertiesOf('log_statement is for superusers')).toMatchObject([
+      {
+        id: 'properties',
+        verdict: 'failed',
+        value: 'shop_owner may not: log_statement is for superusers',
+      },
+    ]);
+  });
+
+  test.each<[string, Partial<DatabaseFacts>, object]>([
+    ['no task changes anything', {}, harmless],
+    ['the role does not own the database', { ownsDatabase: false }, {}],
+    ['the database is read-only', { isReadOnly: true }, {}],
+    ['the database is a standby', { isInRecovery: true }, {}],
+  ])('is not tried when %s', async (_, facts, plan) => {
+    expect(await propertiesOf('whatever', facts, plan)).toEqual([]);
   });
 });
 

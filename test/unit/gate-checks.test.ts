@@ -112,11 +112,9 @@ describe('the gates of a plan', () => {
 
   test('do not stand before a window in one job, whatever GitHub has', async () => {
     const github = githubWith(() => missing);
-    expect(await checkGates(contextOf({ github, gated: false }))).toMatchObject(
-      [{ id: 'gates', verdict: 'not-applicable', value: /^a window in one job has no gates/ }].map(
-        (check) => ({ ...check, value: expect.stringMatching(check.value) as unknown }),
-      ),
-    );
+    const checks = await checkGates(contextOf({ github, gated: false }));
+    expect(checks).toMatchObject([{ id: 'gates', verdict: 'not-applicable' }]);
+    expect(checks[0]?.value).toMatch(/^a window in one job has no gates/);
   });
 
   test('cannot be asked for where GitHub does not run it', async () => {
