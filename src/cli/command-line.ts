@@ -85,7 +85,10 @@ async function runWhole(surroundings: Surroundings): Promise<ActionResult> {
     // The window may have been cancelled; making it safe must not be.
     signal: new AbortController().signal,
   });
-  return { outcome: together(result.outcome, after.outcome), outputs: { ...result.outputs, ...after.outputs } };
+  return {
+    outcome: together(result.outcome, after.outcome),
+    outputs: { ...result.outputs, ...after.outputs },
+  };
 }
 
 /** A window and what followed it: a failure stays one, told with how things stand after it was made safe. */
