@@ -1,5 +1,5 @@
 import { formatDuration } from '../plan/duration.ts';
-import { fail, failureOf } from '../ports/failure.ts';
+import { fail, failureOf, type Failure } from '../ports/failure.ts';
 import { runStep, skipStep } from '../record/step.ts';
 import { conclude, done, type PhaseContext, type PhaseOutcome } from './phase.ts';
 import { watchFor } from './public-view.ts';
@@ -129,13 +129,16 @@ async function closeDoor(context: PhaseContext): Promise<void> {
     await setFlag(context, phase);
     await drain(context);
   } catch (error) {
-    await undo(context);
     const failure = failureOf(error);
+    const obstacle = await undo(context).then(() => undefined, failureOf);
     fail(
-      {
-        ...failure,
-        state: 'Everything was undone: the site is open as before, the site files are as before.',
-      },
+      obstacle === undefined
+        ? {
+            ...failure,
+            state:
+              'Everything was undone: the site is open as before, the site files are as before.',
+          }
+        : await notUndone(context, failure, obstacle),
       error,
     );
   }
@@ -239,6 +242,26 @@ async function undo(context: PhaseContext): Promise<void> {
       restoration: restoration.kind === 'nothing-to-do' ? restoration.kind : restoration.detail,
     },
   });
+}
+
+/** What is told when undoing did not succeed; a cancelled run has no time to prove anything. */
+async function notUndone(
+  context: PhaseContext,
+  failure: Failure,
+  obstacle: Failure,
+): Promise<Failure> {
+  const door = await requireMode(context)
+    .state()
+    .catch(() => undefined);
+  return {
+    ...failure,
+    message: `${failure.message} Undoing it did not succeed: ${obstacle.message}`,
+    state:
+      door?.kind === 'open'
+        ? 'The flag is lifted, but it is not proved that the public is served; the hook may still be in the site files.'
+        : 'The site may still be closed to the public.',
+    next: 'Run `rollback`, which opens the site, proves it and gives the site files back.',
+  };
 }
 
 function refuseAfterDeadline(context: PhaseContext): void {
