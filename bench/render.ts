@@ -10,19 +10,20 @@ export type Results = {
   readonly busyAfter: number;
   readonly start: StartResult;
   readonly toggle: ToggleResult;
-  readonly window: WindowResult;
+  /** One for each size of the database. */
+  readonly windows: readonly WindowResult[];
 };
 
 type Row = readonly [string, ...string[]];
 
 /** The results as Markdown: tables and what they mean, without headings of the first order. */
-export function renderResults({ start, toggle, window, ...machine }: Results): string {
+export function renderResults({ start, toggle, windows, ...machine }: Results): string {
   return [
     `Measured on: ${machine.machine}. Processes that wanted to run, on average over a minute: ${machine.busyBefore.toFixed(1)} before, ${machine.busyAfter.toFixed(1)} at the end.`,
     '',
     ...renderToggle(toggle),
     '',
-    ...renderWindow(window),
+    ...renderWindows(windows),
     '',
     ...renderStart(start),
   ].join('\n');
@@ -71,31 +72,47 @@ function lastOld({ lastOld: { median, worst } }: DirectionReport): string {
   return `${median.toFixed(1)} / ${worst.toFixed(1)}`;
 }
 
-function renderWindow(window: WindowResult): string[] {
-  const { downtime, databaseWork, overhead } = window;
-  const share = (milliseconds: number): string =>
-    `${((milliseconds / downtime) * 100).toFixed(0)} %`;
+function renderWindows(windows: readonly WindowResult[]): string[] {
+  const times = (name: string, of: (window: WindowResult) => number): Row => [
+    name,
+    ...windows.map((window) => `${of(window).toFixed(0)} ms`),
+  ];
+  const parts = [...new Set(windows.flatMap(({ parts: some }) => some.map(({ name }) => name)))];
+  const total = (of: (window: WindowResult) => number) =>
+    windows.reduce((sum, window) => sum + of(window), 0);
   return [
     '## A whole window',
     '',
-    `The example shop with ${window.megabytes} MB and eight clients, by the command line; median of ${window.windows}. The database's own work is what any tool has to do while the site is closed: copying the database as a restore point, and the migrations.`,
+    "The example shop with eight clients, by the command line. The database's own work is what any tool has to do while the site is closed: copying the database as a restore point, and the migrations.",
     '',
     ...table(
-      ['', 'ms', 'share'],
       [
-        ['the public saw 503', downtime.toFixed(0), '100 %'],
-        ["the database's own work", databaseWork.toFixed(0), share(databaseWork)],
-        ['all the rest', overhead.toFixed(0), share(overhead)],
-        ...window.parts.map(({ name, milliseconds }): Row => [
-          `of it: ${name}`,
-          milliseconds.toFixed(0),
-          share(milliseconds),
-        ]),
+        '',
+        ...windows.map(({ megabytes, windows: count }) => `${megabytes} MB (median of ${count})`),
+      ],
+      [
+        times('the public saw 503', ({ downtime }) => downtime),
+        times("the database's own work", ({ databaseWork }) => databaseWork),
+        times('all the rest', ({ overhead }) => overhead),
+        ...parts.map((part) =>
+          times(
+            `of it: ${part}`,
+            (window) => window.parts.find(({ name }) => name === part)?.milliseconds ?? 0,
+          ),
+        ),
+        [
+          "downtime as a multiple of the database's own work",
+          ...windows.map(({ downtime, databaseWork }) => multiple(downtime / databaseWork)),
+        ],
       ],
     ),
     '',
-    `Downtime is ${(downtime / databaseWork).toFixed(2)} times the database's own work. The rest hardly grows with the database, so on a larger one the ratio comes near to 1. Requests lost: ${window.lost}; answered by neither the shop nor our 503: ${window.unexpected}.`,
+    `Requests lost from closing to opening: ${total((window) => window.lostWhileToggling)}; by the two reloads that put the hook in and take it out again: ${total((window) => window.lostByReloads)} (clients on a connection that an old worker closed; browsers send a GET again then). Answered by neither the shop nor our 503: ${total((window) => window.unexpected)}.`,
   ];
+}
+
+function multiple(ratio: number): string {
+  return `${ratio.toFixed(1)} ×`;
 }
 
 function renderStart(start: StartResult): string[] {
@@ -108,8 +125,8 @@ function renderStart(start: StartResult): string[] {
       ['action', 'first step of a job', 'later step'],
       start.actions.map(({ name, first, later }): Row => [
         `\`${name}\``,
-        `${first.toFixed(1)} ×`,
-        `${later.toFixed(1)} ×`,
+        multiple(first),
+        multiple(later),
       ]),
     ),
   ];

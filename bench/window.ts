@@ -23,8 +23,10 @@ export type WindowResult = {
   readonly overhead: number;
   /** Where the overhead went: steps on the closed path, and what lay between them. */
   readonly parts: readonly { readonly name: string; readonly milliseconds: number }[];
-  /** Requests of the public without an answer, over all windows. */
-  readonly lost: number;
+  /** Requests of the public without an answer from just before closing to just after opening, over all windows. */
+  readonly lostWhileToggling: number;
+  /** The same before and after: the two reloads that put the hook in and take it out. */
+  readonly lostByReloads: number;
   /** Answers that are neither a success nor our 503, over all windows. */
   readonly unexpected: number;
 };
@@ -34,7 +36,8 @@ type Observed = {
   readonly downtime: number;
   readonly work: number;
   readonly parts: ReadonlyMap<string, number>;
-  readonly lost: number;
+  readonly lostWhileToggling: number;
+  readonly lostByReloads: number;
   readonly unexpected: number;
 };
 
@@ -49,6 +52,7 @@ export async function measureWindows(rounds: Rounds, megabytes: number): Promise
   await repeat(rounds, async () => {
     observed.push(await withSite({ megabytes }, runWindow));
   });
+  const total = (of: (one: Observed) => number) => observed.reduce((sum, one) => sum + of(one), 0);
   const names = [...new Set(observed.flatMap(({ parts }) => [...parts.keys()]))];
   return {
     windows: observed.length,
@@ -60,8 +64,9 @@ export async function measureWindows(rounds: Rounds, megabytes: number): Promise
       name,
       milliseconds: median(observed.map(({ parts }) => parts.get(name) ?? 0)),
     })),
-    lost: observed.reduce((sum, { lost }) => sum + lost, 0),
-    unexpected: observed.reduce((sum, { unexpected }) => sum + unexpected, 0),
+    lostWhileToggling: total(({ lostWhileToggling }) => lostWhileToggling),
+    lostByReloads: total(({ lostByReloads }) => lostByReloads),
+    unexpected: total(({ unexpected }) => unexpected),
   };
 }
 
@@ -88,12 +93,21 @@ async function runWindow(site: Site, signal: AbortSignal): Promise<Observed> {
   const history = join(plan.stateDir, plan.name, 'history');
   const [window = ''] = await readdir(history);
   const journal = parseJournal(await readFile(join(history, window, 'journal.ndjson'), 'utf8'));
+  const [from, to] = [moment(journal, 'flag', 'intent'), moment(journal, 'lift-flag', 'done')];
+  const lostBetween = lost.filter(({ endedAt }) => endedAt >= from && endedAt <= to).length;
   return {
     downtime: closedMilliseconds,
     ...accountFor(closedMilliseconds, journal),
-    lost: lost.length,
+    lostWhileToggling: lostBetween,
+    lostByReloads: lost.length - lostBetween,
     unexpected: unexpected.length,
   };
+}
+
+/** When a step began or was done, in milliseconds since the epoch. */
+function moment(journal: readonly JournalLine[], step: string, event: 'intent' | 'done'): number {
+  const line = journal.find((candidate) => candidate.step === step && candidate.event === event);
+  return Date.parse(line?.at ?? '');
 }
 
 /** Divides the downtime among the steps that the journal has from closing to opening. */
