@@ -130,6 +130,17 @@ async function closeDoor(context: PhaseContext): Promise<void> {
     await drain(context);
   } catch (error) {
     const failure = failureOf(error);
+    // Since it was proved shut, more may have been done behind the door; `rollback` takes that back in order.
+    if (record.status.state === 'closed') {
+      fail(
+        {
+          ...failure,
+          state: 'The window is closed, but the public is not proved to be kept out.',
+          next: `${failure.next} Then run it again, or \`rollback\`, which reopens the site.`,
+        },
+        error,
+      );
+    }
     const obstacle = await undo(context).then(() => undefined, failureOf);
     fail(
       obstacle === undefined

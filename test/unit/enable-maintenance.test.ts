@@ -203,8 +203,30 @@ test('an undoing that is not proved says so, and the window owes its end', async
   const { outcome, status } = await enable();
   expect(outcome).toMatchObject({
     kind: 'failed',
-    failure: { code: 'not-open', state: 'Whether the site is open is not proved.' },
+    failure: {
+      code: 'not-drained',
+      message: expect.stringContaining('Undoing it did not succeed: The flag is lifted') as unknown,
+      state: expect.stringContaining('it is not proved that the public is served') as unknown,
+    },
   });
   expect(world.effects).toEqual(['install', 'close', 'open']);
   expect(status.state).toBe('closing');
+});
+
+describe('a window that is closed already, whose proof does not hold any more', () => {
+  test('is left as it is for the rollback, which knows what else was done behind the door', async () => {
+    const context = await world.contextOf();
+    await enableMaintenance(context, closing);
+    world.bend.answer = () => page;
+    const outcome = await enableMaintenance(context, closing);
+    expect(outcome).toMatchObject({
+      kind: 'failed',
+      failure: {
+        code: 'not-closed',
+        state: 'The window is closed, but the public is not proved to be kept out.',
+      },
+    });
+    expect(world.effects).toEqual(['install', 'close', 'close']);
+    expect(context.record.status.state).toBe('closed');
+  });
 });
