@@ -1,0 +1,160 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { runDbMaintenance, type Stage } from '../../src/phases/run-db-maintenance.ts';
+import type { PhaseContext } from '../../src/phases/phase.ts';
+import { fail } from '../../src/ports/failure.ts';
+import type { WindowStatus } from '../../src/record/status.ts';
+import { FakeWorld } from '../fixtures/fake-world.ts';
+import { at } from '../fixtures/record-factory.ts';
+
+const clone = 'shop_mw_20261122_010000_1a2b_restore_point';
+const vacuum = { task: 'vacuum' };
+const closedVacuum = { task: 'vacuum', id: 'late', stage: 'closed' };
+const archive = { task: 'sql', id: 'archive', sql: 'delete from log' };
+const unsafe = { ...archive, transaction: false };
+const closed: Partial<WindowStatus> = {
+  state: 'closed',
+  maintenance: { mode: 'fake', prior: null, closedAt: at(-60) },
+};
+
+let world: FakeWorld;
+
+beforeEach(() => {
+  world = new FakeWorld();
+});
+
+function contextWith(tasks: object[], status: Partial<WindowStatus> = {}): Promise<PhaseContext> {
+  return world.contextOf(status, { plan: { 'run-db-maintenance': { tasks } } });
+}
+
+async function run(tasks: object[], stage: Stage, status: Partial<WindowStatus> = {}) {
+  const context = await contextWith(tasks, status);
+  const outcome = await runDbMaintenance(context, { stage });
+  return { outcome, status: context.record.status, journal: context.record.journal };
+}
+
+describe('tasks while the public is served', () => {
+  test('run alone, in order, without a restore point', async () => {
+    const tasks = [{ task: 'analyze' }, archive, vacuum];
+    const { outcome, status } = await run(tasks, 'online', { state: 'prepared' });
+    expect(outcome).toMatchObject({ kind: 'done', detail: '2 online tasks are done' });
+    expect(world.effects).toEqual(['analyze', 'vacuum']);
+    expect(status).toMatchObject({ state: 'prepared', blast: 'none' });
+    expect(status.tasks).toMatchObject([
+      { id: 'analyze', stage: 'online', outcome: 'done', proof: 'looked at' },
+      { id: 'vacuum', stage: 'online', outcome: 'done', proof: 'looked at' },
+    ]);
+  });
+
+  test('that the plan has none of are nothing to do', async () => {
+    expect((await run([archive], 'online')).outcome.kind).toBe('skipped');
+    expect(world.effects).toEqual([]);
+  });
+});
+
+describe('tasks while the site is closed', () => {
+  test('that change something come after the restore point', async () => {
+    const { outcome, status } = await run([vacuum, archive], 'closed', closed);
+    expect(world.effects).toEqual(['seal shop', 'clone shop', 'unseal shop', 'sql']);
+    expect(outcome).toMatchObject({ kind: 'done', outputs: { 'restore-point': 'clone' } });
+    expect(status).toMatchObject({
+      state: 'changed',
+      blast: 'data',
+      restorePoint: { kind: 'clone', database: clone, oid: 16_500 },
+      database: { oid: 16_400, owner: 'shop_owner' },
+    });
+  });
+
+  test('that change nothing need no restore point', async () => {
+    const { outcome, status } = await run([closedVacuum], 'closed', closed);
+    expect(world.effects).toEqual(['vacuum']);
+    expect(outcome.outputs).toEqual({ 'restore-point': 'none' });
+    expect(status.state).toBe('changed');
+  });
+
+  test('that there are none of leave the window closed and unchanged', async () => {
+    const { outcome, status } = await run([vacuum], 'closed', closed);
+    expect(outcome).toMatchObject({ kind: 'done', outputs: { 'restore-point': 'none' } });
+    expect([world.effects, status.state]).toEqual([[], 'closed']);
+  });
+
+  test.each(['closed', 'all'] as const)(
+    'are refused while it is open, before anything runs (stage %s)',
+    async (stage) => {
+      const { outcome } = await run([vacuum, archive], stage, { state: 'prepared' });
+      expect(outcome).toMatchObject({ kind: 'failed', failure: { code: 'window-state' } });
+      expect(world.effects).toEqual([]);
+    },
+  );
+
+  test('a task that fails ends them, and what it did is not known to be proved', async () => {
+    world.bend.before = (effect) => {
+      if (effect === 'sql') fail({ code: 'x', message: 'No such table.', state: 's', next: 'n' });
+    };
+    const { outcome, status } = await run([archive, closedVacuum], 'closed', closed);
+    expect(outcome).toMatchObject({ kind: 'failed', failure: { code: 'x' } });
+    expect(world.effects).toEqual(['seal shop', 'clone shop', 'unseal shop']);
+    expect(status.state).toBe('changing');
+    expect(status.tasks).toMatchObject([
+      { id: 'archive', outcome: 'failed', summary: 'No such table.', proof: '' },
+    ]);
+  });
+
+  test('done again are done once, with the same restore point', async () => {
+    const context = await contextWith([archive], closed);
+    await runDbMaintenance(context, { stage: 'closed' });
+    const { restorePoint } = context.record.status;
+    const outcome = await runDbMaintenance(context, { stage: 'closed' });
+    expect(outcome.kind).toBe('done');
+    expect(world.effects).toEqual(['seal shop', 'clone shop', 'unseal shop', 'sql']);
+    expect(context.record.status.restorePoint).toEqual(restorePoint);
+  });
+});
+
+describe('a task that was killed between intent and outcome', () => {
+  /** The window with the intent of the task as the last line of its journal. */
+  async function interrupted(task: object): Promise<PhaseContext> {
+    const context = await contextWith([task], { ...closed, state: 'changing', blast: 'data' });
+    const step = 'task-archive';
+    await context.record.append({
+      phase: 'run-db-maintenance',
+      step,
+      title: 'sql archive',
+      blast: 'data',
+      event: 'intent',
+    });
+    return context;
+  }
+
+  test('outside a transaction is not run again', async () => {
+    const context = await interrupted(unsafe);
+    const outcome = await runDbMaintenance(context, { stage: 'closed' });
+    expect(outcome).toMatchObject({ kind: 'failed', failure: { code: 'task-unfinished' } });
+    expect(world.effects).toEqual([]);
+    expect(context.record.status.state).toBe('changing');
+  });
+
+  test.each([
+    ['within a transaction', archive],
+    ['with a query that proves it', { ...unsafe, expect: 'select true' }],
+  ])('%s is run again', async (_, task) => {
+    const context = await interrupted(task);
+    const outcome = await runDbMaintenance(context, { stage: 'closed' });
+    expect(outcome.kind).toBe('done');
+    expect(world.effects).toContain('sql');
+  });
+
+  test('but not one whose outcome is known', async () => {
+    const context = await interrupted(unsafe);
+    await context.record.append({
+      phase: 'run-db-maintenance',
+      step: 'task-archive',
+      title: 'sql archive',
+      blast: 'data',
+      event: 'done',
+      data: { summary: 'done', proof: '' },
+    });
+    const outcome = await runDbMaintenance(context, { stage: 'closed' });
+    expect(outcome.kind).toBe('done');
+    expect(world.effects).not.toContain('sql');
+  });
+});
