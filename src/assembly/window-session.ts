@@ -84,7 +84,8 @@ export async function withTakenWindow(
     const isOther = whose === 'own' && record?.status.run.id !== surroundings.run.id;
     if (record === undefined || isOther) {
       const wanted = windowId ?? `of the name ${plan.name ?? ''}`;
-      const reason = `there is no open window ${wanted} under ${plan.stateDir}`;
+      const has = whose === 'own' ? `run ${surroundings.run.id} has` : 'there is';
+      const reason = `${has} no open window ${wanted} under ${plan.stateDir}`;
       return { outcome: { kind: 'skipped', reason, outputs: {} }, outputs: { outcome: 'nothing' } };
     }
     return runBody(settings, surroundings, world, record, body);

@@ -194,7 +194,6 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
     outputs: {
       ...recordOutputs,
       'downtime-seconds': 'Seconds for which the public was kept out.',
-      directory: 'Folder of the report files on the runner.',
     },
   },
 };
