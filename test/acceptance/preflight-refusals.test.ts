@@ -162,13 +162,19 @@ describe('the database', () => {
         'shop may not: ALTER ROLE "auditor" IN DATABASE "shop" SET "work_mem": permission denied',
       );
       expect(next).toContain('superuser');
-      const superuser = login({ user: site.cluster.superuser, password: site.cluster.superuserPassword });
+      const superuser = login({
+        user: site.cluster.superuser,
+        password: site.cluster.superuserPassword,
+      });
       const end = await look({
         plan: await changed(),
         environment: superuser,
         inputs: { 'dry-run': 'true' },
       });
-      expect([end.code, end.log.includes('postgres may (tried, and taken back)')]).toEqual([0, true]);
+      expect([end.code, end.log.includes('postgres may (tried, and taken back)')]).toEqual([
+        0,
+        true,
+      ]);
     } finally {
       await site.cluster.psql(
         'revoke connect on database shop from auditor; drop owned by auditor; drop role auditor',
