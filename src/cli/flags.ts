@@ -40,7 +40,7 @@ export function readFlags(id: ActionId, args: readonly string[]): FlagReading {
   if (args.includes('--help') || args.includes('-h')) return { kind: 'help' };
   for (const arg of args.filter((entry) => entry.startsWith('--'))) {
     const name = arg.slice(2).split('=')[0] ?? '';
-    if (options[name] !== undefined) continue;
+    if (Object.hasOwn(options, name)) continue;
     const suggestion = nearest(
       name,
       flags.map((flag) => flag.name),

@@ -44,7 +44,9 @@ export async function dropOlderRestorePoints(
   const { record, database } = context;
   if (database === undefined || record.status.state !== 'reopened') return;
   const own = databaseName(database.name, record.status.windowId, 'restore_point');
-  const names = await database.databasesWithPrefix(`${database.name}_mw_`);
+  // A long name is cut the same way for every window of this database.
+  const head = own.slice(0, own.lastIndexOf('_mw_'));
+  const names = await database.databasesWithPrefix(`${head}_mw_`);
   // The window's id begins with its time, so names sort by age; a later window's is not ours to drop.
   for (const name of names.filter((other) => other.endsWith('_restore_point') && other < own)) {
     await runStep(context, phase, {

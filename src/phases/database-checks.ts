@@ -4,6 +4,7 @@ import { formatDuration } from '../plan/duration.ts';
 import type { DatabaseFacts } from '../ports/database.ts';
 import { failureOf } from '../ports/failure.ts';
 import type { Check } from '../ports/maintenance-mode.ts';
+import { freeDataBytes } from './data-disk.ts';
 import type { PreflightContext } from './preflight.ts';
 import { planTasks } from './run-db-maintenance.ts';
 
@@ -168,7 +169,7 @@ export async function checkDisk(context: PreflightContext, facts: DatabaseFacts)
   const reserve = plan.preflight.freeDisk;
   const backups = plan.backupDb.directory ?? posix.join(plan.stateDir, plan.name ?? '', 'backups');
   const places = [{ id: 'disk-backup', title: `Disk for the backup (${backups})`, path: backups }];
-  if (facts.dataDirectory !== undefined) {
+  if (facts.dataDirectory !== undefined && (await freeDataBytes(host, facts)) !== undefined) {
     places.push({
       id: 'disk-database',
       title: 'Disk for restore test and restore point',

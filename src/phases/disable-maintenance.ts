@@ -140,7 +140,10 @@ export function downtimeSeconds(context: Pick<PhaseContext, 'record'>): number |
 
 async function countWrites(context: PhaseContext): Promise<void> {
   const { database, record } = context;
-  if (database === undefined || record.status.writesAtReopening !== undefined) return;
+  // What a killed attempt counted stands: users may have written since.
+  const isResumed =
+    record.status.state === 'reopening' && record.status.writesAtReopening !== undefined;
+  if (database === undefined || isResumed) return;
   await record.update({ writesAtReopening: await database.writeCounters() });
 }
 

@@ -5,6 +5,7 @@ import { runStep } from '../record/step.ts';
 import type { RestorePoint } from '../record/status.ts';
 import { verifiedBackup } from './backup-db.ts';
 import { databaseName } from './database-names.ts';
+import { freeDataBytes } from './data-disk.ts';
 import type { PhaseContext } from './phase.ts';
 import { requireDatabase } from './requirements.ts';
 
@@ -95,11 +96,9 @@ async function situation(context: PhaseContext): Promise<RestorePointSituation> 
     return no(`the role ${facts.role} does not own the database`);
   if (!facts.canEndSessions)
     return no(`the role ${facts.role} may not end other sessions (pg_signal_backend)`);
-  if (facts.dataDirectory !== undefined) {
-    const free = await host.freeBytes(facts.dataDirectory);
-    if (free < facts.bytes + plan.preflight.freeDisk) {
-      return no(`the data folder has ${formatBytes(free)} free for ${formatBytes(facts.bytes)}`);
-    }
+  const free = await freeDataBytes(host, facts);
+  if (free !== undefined && free < facts.bytes + plan.preflight.freeDisk) {
+    return no(`the data folder has ${formatBytes(free)} free for ${formatBytes(facts.bytes)}`);
   }
   return { wanted, mayClone: true };
 }

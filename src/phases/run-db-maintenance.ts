@@ -106,29 +106,55 @@ async function runClosed(
 }
 
 /**
- * A task of class `data` that is not safe to repeat and was killed between intent and outcome is not run again:
- * nobody knows what it did, but the restore point is known to be good.
+ * SQL that may have changed something is not run a second time when nobody knows what the first time did: killed
+ * before its outcome was written, or failed half-way outside a transaction. The restore point is known to be good.
  */
 function refuseUnfinished(context: PhaseContext, tasks: readonly PlannedTask[]): void {
   for (const task of tasks) {
-    if (
-      task.settings.task !== 'sql' ||
-      task.settings.transaction ||
-      task.settings.expect !== undefined
-    )
-      continue;
-    const last = context.record.journal.findLast(
-      (line) => line.phase === phase && line.step === stepOf(task),
-    );
-    if (last?.event === 'intent') {
-      fail({
-        code: 'task-unfinished',
-        message: `Task ${task.id} was interrupted; its statements ran outside a transaction, so what they did is unknown.`,
-        state: 'The site is closed; the restore point is intact.',
-        next: 'Run `rollback` to go back to the restore point.',
-      });
-    }
+    const { settings } = task;
+    if (settings.task !== 'sql' || task.blast === 'none') continue;
+    const isKilled = wasKilled(context, task) && settings.expect === undefined;
+    const isHalfDone = lastEvent(context, task) === 'failed' && !settings.transaction;
+    if (!isKilled && !isHalfDone) continue;
+    failUnfinished(task);
   }
+}
+
+function lastEvent(context: PhaseContext, task: PlannedTask): string | undefined {
+  return context.record.journal.findLast(
+    (line) => line.phase === phase && line.step === stepOf(task),
+  )?.event;
+}
+
+/** Whether an earlier run began the task and did not live to write its outcome. */
+function wasKilled(context: PhaseContext, task: PlannedTask): boolean {
+  return lastEvent(context, task) === 'intent';
+}
+
+/**
+ * After a kill the plan's own question tells whether the SQL was carried through.
+ * @returns `undefined` when it was not, and may be run again
+ */
+async function foundDone(
+  context: PhaseContext,
+  task: PlannedTask,
+): Promise<{ summary: string; proof: string } | undefined> {
+  const { settings } = task;
+  if (settings.task !== 'sql' || settings.expect === undefined) return undefined;
+  const value = await requireDatabase(context).queryValue(settings.expect, { timeoutSeconds: 60 });
+  if (value === 'true' || value === 't') {
+    return { summary: 'carried through before it was killed', proof: 'its expect query is true' };
+  }
+  return settings.transaction ? undefined : failUnfinished(task);
+}
+
+function failUnfinished(task: PlannedTask): never {
+  return fail({
+    code: 'task-unfinished',
+    message: `Task ${task.id} was interrupted, and what its statements did is unknown.`,
+    state: 'The site is closed; the restore point is intact.',
+    next: 'Run `rollback` to go back to the restore point; with `expect` such a task can find out by itself.',
+  });
 }
 
 async function runTasks(context: PhaseContext, tasks: readonly PlannedTask[]): Promise<void> {
@@ -156,6 +182,7 @@ async function runTasks(context: PhaseContext, tasks: readonly PlannedTask[]): P
         id: stepOf(task),
         title: titleOf(task),
         blast: task.blast,
+        ...(wasKilled(context, task) ? { observe: () => foundDone(context, task) } : {}),
         perform: async () => {
           const result = await perform(context, task.settings);
           await note('done', result);

@@ -44,7 +44,7 @@ describe('rolling back after the report has closed the books', () => {
     await placeOrder();
 
     const unasked = await runStep(plan, { entry: 'rollback' }, { runId: '7002' });
-    expect([unasked.code, unasked.outputs['outcome']]).toEqual([0, 'nothing']);
+    expect([unasked.code, unasked.outputs.outcome]).toEqual([0, 'nothing']);
 
     const refused = await runStep(
       plan,
@@ -63,14 +63,14 @@ describe('rolling back after the report has closed the books', () => {
       { entry: 'rollback', inputs: { force: 'true', 'accept-data-loss': 'true' } },
       { runId: '7002' },
     );
-    expect([accepted.code, accepted.outputs['outcome']]).toEqual([0, 'restored']);
+    expect([accepted.code, accepted.outputs.outcome]).toEqual([0, 'restored']);
     expect((await hasCurrency()).trim()).toBe('0');
     const health = await fetch(`${site.publicUrl}/healthz`);
     expect([health.status, health.headers.get('x-maintenance')]).toEqual([200, null]);
     expect(await temporaryDatabases(site)).toEqual([]);
 
     const report = await runStep(plan, { entry: 'report' }, { runId: '7002' });
-    expect([report.code, report.outputs['state']]).toEqual([0, 'rolled-back']);
+    expect([report.code, report.outputs.state]).toEqual([0, 'rolled-back']);
   }, 240_000);
 
   test('goes back to a restore point that the plan keeps, which the next good window drops', async () => {
@@ -85,7 +85,7 @@ describe('rolling back after the report has closed the books', () => {
       { entry: 'rollback', inputs: { force: 'true', 'accept-data-loss': 'true' } },
       { runId: '7004' },
     );
-    expect([back.code, back.outputs['outcome']]).toEqual([0, 'restored']);
+    expect([back.code, back.outputs.outcome]).toEqual([0, 'restored']);
     expect((await hasCurrency()).trim()).toBe('0');
     await runStep(plan, { entry: 'report' }, { runId: '7004' });
 

@@ -169,6 +169,7 @@ describe('disk space', () => {
   async function diskOf(facts: Partial<DatabaseFacts>, free: (path: string) => number, plan = {}) {
     const host = new MemoryHost();
     const asked: string[] = [];
+    await host.makeDirectory('/var/lib/postgresql/15/main', 0o700);
     host.freeBytes = async (path = '') => {
       asked.push(path);
       return free(path) * mebibyte;
@@ -190,7 +191,7 @@ describe('disk space', () => {
     const { checks, asked } = await diskOf({ dataDirectory: data }, (path) =>
       path === data ? 1 : 9999,
     );
-    expect(asked).toEqual(['/var/lib/maintenance-window/shop/backups', data]);
+    expect([...new Set(asked)]).toEqual([data, '/var/lib/maintenance-window/shop/backups']);
     expect(checks.map(({ id, verdict }) => [id, verdict])).toEqual([
       ['disk-backup', 'passed'],
       ['disk-database', 'failed'],

@@ -125,8 +125,11 @@ describe('a task that was killed between intent and outcome', () => {
     return context;
   }
 
-  test('outside a transaction is not run again', async () => {
-    const context = await interrupted(unsafe);
+  test.each([
+    ['outside a transaction', unsafe],
+    ['within a transaction, which may have been committed', archive],
+  ])('%s is not run again', async (_, task) => {
+    const context = await interrupted(task);
     const outcome = await runDbMaintenance(context, { stage: 'closed' });
     expect(outcome).toMatchObject({ kind: 'failed', failure: { code: 'task-unfinished' } });
     expect(world.effects).toEqual([]);
@@ -134,10 +137,19 @@ describe('a task that was killed between intent and outcome', () => {
   });
 
   test.each([
-    ['within a transaction', archive],
-    ['with a query that proves it', { ...unsafe, expect: 'select true' }],
-  ])('%s is run again', async (_, task) => {
-    const context = await interrupted(task);
+    ['true: it is done', unsafe, 'true', 'done', false],
+    ['false, in a transaction: it is run again', archive, 'false', 'done', true],
+    ['false, outside a transaction: nobody knows', unsafe, 'false', 'failed', false],
+  ])('is asked for by its expect query; %s', async (_, task, value, kind, isRun) => {
+    const context = await interrupted({ ...task, expect: 'select true' });
+    const database = { ...world.database, queryValue: () => Promise.resolve(value) };
+    const outcome = await runDbMaintenance({ ...context, database }, { stage: 'closed' });
+    expect(outcome.kind).toBe(kind);
+    expect(world.effects.includes('sql')).toBe(isRun);
+  });
+
+  test('that was harmless is run again', async () => {
+    const context = await interrupted({ ...archive, blast: 'none' });
     const outcome = await runDbMaintenance(context, { stage: 'closed' });
     expect(outcome.kind).toBe('done');
     expect(world.effects).toContain('sql');
