@@ -13,8 +13,8 @@ __webpack_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: external "node:os"
 var external_node_os_ = __webpack_require__(48161);
-// EXTERNAL MODULE: ./lib/actions/catalogue.js + 70 modules
-var catalogue = __webpack_require__(92219);
+// EXTERNAL MODULE: ./lib/actions/catalogue.js + 71 modules
+var catalogue = __webpack_require__(31094);
 // EXTERNAL MODULE: ./lib/runner/cancellation.js
 var cancellation = __webpack_require__(93147);
 // EXTERNAL MODULE: ./lib/runner/failure-text.js
@@ -53,7 +53,7 @@ function readFlags(id, args) {
         return { kind: 'help' };
     for (const arg of args.filter((entry) => entry.startsWith('--'))) {
         const name = arg.slice(2).split('=')[0] ?? '';
-        if (options[name] !== undefined)
+        if (Object.hasOwn(options, name))
             continue;
         const suggestion = (0,nearest/* nearest */.p)(name, flags.map((flag) => flag.name));
         const hint = suggestion === undefined ? 'see --help' : `did you mean --${suggestion}?`;

@@ -8918,7 +8918,7 @@ exports.visitAsync = visitAsync;
 
 /***/ }),
 
-/***/ 92219:
+/***/ 31094:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -9531,6 +9531,14 @@ async function closeDoor(context) {
     }
     catch (error) {
         const failure = (0,ports_failure/* failureOf */.g5)(error);
+        // Since it was proved shut, more may have been done behind the door; `rollback` takes that back in order.
+        if (record.status.state === 'closed') {
+            (0,ports_failure/* fail */.fJ)({
+                ...failure,
+                state: 'The window is closed, but the public is not proved to be kept out.',
+                next: `${failure.next} Then run it again, or \`rollback\`, which reopens the site.`,
+            }, error);
+        }
         const obstacle = await undo(context).then(() => undefined, ports_failure/* failureOf */.g5);
         (0,ports_failure/* fail */.fJ)(obstacle === undefined
             ? {
@@ -9715,7 +9723,9 @@ async function dropOlderRestorePoints(context) {
     if (database === undefined || record.status.state !== 'reopened')
         return;
     const own = databaseName(database.name, record.status.windowId, 'restore_point');
-    const names = await database.databasesWithPrefix(`${database.name}_mw_`);
+    // A long name is cut the same way for every window of this database.
+    const head = own.slice(0, own.lastIndexOf('_mw_'));
+    const names = await database.databasesWithPrefix(`${head}_mw_`);
     // The window's id begins with its time, so names sort by age; a later window's is not ours to drop.
     for (const name of names.filter((other) => other.endsWith('_restore_point') && other < own)) {
         await runStep(context, close_books_phase, {
@@ -12631,6 +12641,19 @@ function strayLines({ plan }) {
 var external_node_crypto_ = __nccwpck_require__(77598);
 // EXTERNAL MODULE: ./lib/record/admission.js
 var record_admission = __nccwpck_require__(44536);
+;// CONCATENATED MODULE: ./lib/phases/data-disk.js
+/**
+ * Bytes free where the server keeps its data; `undefined` where that cannot be seen: the role may not ask for the
+ * folder, or the server runs on another machine than this host.
+ */
+async function freeDataBytes(host, facts) {
+    const { dataDirectory } = facts;
+    if (dataDirectory === undefined)
+        return undefined;
+    const found = await host.status(dataDirectory).catch(() => undefined);
+    return found === undefined ? undefined : host.freeBytes(dataDirectory);
+}
+
 ;// CONCATENATED MODULE: ./lib/phases/migration.js
 
 
@@ -12723,6 +12746,7 @@ function variablesFor(context, task) {
 
 
 
+
 const restore_point_phase = 'run-db-maintenance';
 /** Decides between a clone and a verified backup retaken while closed. */
 function chooseRestorePoint(situation) {
@@ -12798,11 +12822,9 @@ async function situation(context) {
         return no(`the role ${facts.role} does not own the database`);
     if (!facts.canEndSessions)
         return no(`the role ${facts.role} may not end other sessions (pg_signal_backend)`);
-    if (facts.dataDirectory !== undefined) {
-        const free = await host.freeBytes(facts.dataDirectory);
-        if (free < facts.bytes + plan.preflight.freeDisk) {
-            return no(`the data folder has ${(0,plan_bytes/* formatBytes */.z3)(free)} free for ${(0,plan_bytes/* formatBytes */.z3)(facts.bytes)}`);
-        }
+    const free = await freeDataBytes(host, facts);
+    if (free !== undefined && free < facts.bytes + plan.preflight.freeDisk) {
+        return no(`the data folder has ${(0,plan_bytes/* formatBytes */.z3)(free)} free for ${(0,plan_bytes/* formatBytes */.z3)(facts.bytes)}`);
     }
     return { wanted, mayClone: true };
 }
@@ -12964,25 +12986,49 @@ async function runClosed(context, tasks) {
     return { 'restore-point': record.status.restorePoint?.kind ?? 'none' };
 }
 /**
- * A task of class `data` that is not safe to repeat and was killed between intent and outcome is not run again:
- * nobody knows what it did, but the restore point is known to be good.
+ * SQL that may have changed something is not run a second time when nobody knows what the first time did: killed
+ * before its outcome was written, or failed half-way outside a transaction. The restore point is known to be good.
  */
 function refuseUnfinished(context, tasks) {
     for (const task of tasks) {
-        if (task.settings.task !== 'sql' ||
-            task.settings.transaction ||
-            task.settings.expect !== undefined)
+        const { settings } = task;
+        if (settings.task !== 'sql' || task.blast === 'none')
             continue;
-        const last = context.record.journal.findLast((line) => line.phase === run_db_maintenance_phase && line.step === stepOf(task));
-        if (last?.event === 'intent') {
-            (0,ports_failure/* fail */.fJ)({
-                code: 'task-unfinished',
-                message: `Task ${task.id} was interrupted; its statements ran outside a transaction, so what they did is unknown.`,
-                state: 'The site is closed; the restore point is intact.',
-                next: 'Run `rollback` to go back to the restore point.',
-            });
-        }
+        const isKilled = wasKilled(context, task) && settings.expect === undefined;
+        const isHalfDone = lastEvent(context, task) === 'failed' && !settings.transaction;
+        if (!isKilled && !isHalfDone)
+            continue;
+        failUnfinished(task);
     }
+}
+function lastEvent(context, task) {
+    return context.record.journal.findLast((line) => line.phase === run_db_maintenance_phase && line.step === stepOf(task))?.event;
+}
+/** Whether an earlier run began the task and did not live to write its outcome. */
+function wasKilled(context, task) {
+    return lastEvent(context, task) === 'intent';
+}
+/**
+ * After a kill the plan's own question tells whether the SQL was carried through.
+ * @returns `undefined` when it was not, and may be run again
+ */
+async function run_db_maintenance_foundDone(context, task) {
+    const { settings } = task;
+    if (settings.task !== 'sql' || settings.expect === undefined)
+        return undefined;
+    const value = await requireDatabase(context).queryValue(settings.expect, { timeoutSeconds: 60 });
+    if (value === 'true' || value === 't') {
+        return { summary: 'carried through before it was killed', proof: 'its expect query is true' };
+    }
+    return settings.transaction ? undefined : failUnfinished(task);
+}
+function failUnfinished(task) {
+    return (0,ports_failure/* fail */.fJ)({
+        code: 'task-unfinished',
+        message: `Task ${task.id} was interrupted, and what its statements did is unknown.`,
+        state: 'The site is closed; the restore point is intact.',
+        next: 'Run `rollback` to go back to the restore point; with `expect` such a task can find out by itself.',
+    });
 }
 async function runTasks(context, tasks) {
     const { record, clock } = context;
@@ -13008,6 +13054,7 @@ async function runTasks(context, tasks) {
                 id: stepOf(task),
                 title: titleOf(task),
                 blast: task.blast,
+                ...(wasKilled(context, task) ? { observe: () => run_db_maintenance_foundDone(context, task) } : {}),
                 perform: async () => {
                     const result = await perform(context, task.settings);
                     await note('done', result);
@@ -13070,6 +13117,7 @@ function titleOf(task) {
 }
 
 ;// CONCATENATED MODULE: ./lib/phases/database-checks.js
+
 
 
 
@@ -13168,7 +13216,7 @@ async function checkDisk(context, facts) {
     const reserve = plan.preflight.freeDisk;
     const backups = plan.backupDb.directory ?? external_node_path_.posix.join(plan.stateDir, plan.name ?? '', 'backups');
     const places = [{ id: 'disk-backup', title: `Disk for the backup (${backups})`, path: backups }];
-    if (facts.dataDirectory !== undefined) {
+    if (facts.dataDirectory !== undefined && (await freeDataBytes(host, facts)) !== undefined) {
         places.push({
             id: 'disk-database',
             title: 'Disk for restore test and restore point',
@@ -14926,9 +14974,15 @@ function rollBack(surroundings, whose) {
 
 /** The whole window; making a cancelled one safe and reporting belong to {@link maintenanceWindowPostAction}. */
 const maintenanceWindowAction = wholeWindowSession;
-/** Runs after the window whatever became of it: rolls back what was left half-way, then reports. */
+/**
+ * Runs after the window whatever became of it: rolls back what was left half-way, then reports. What was refused
+ * before this run had a record leaves it nothing to do: a record that is there is another run's.
+ */
 const maintenanceWindowPostAction = async (surroundings) => {
     const safe = await rollbackOwnAction(surroundings);
+    const hasWindow = safe.outputs['window-id'] !== undefined;
+    if (safe.outcome.kind === 'skipped' && !hasWindow)
+        return safe;
     const report = await reportSession(surroundings);
     if (safe.outcome.kind === 'failed')
         return { ...report, outcome: safe.outcome };
@@ -15629,7 +15683,8 @@ async function withTakenWindow(id, surroundings, whose, body) {
         const isOther = whose === 'own' && record?.status.run.id !== surroundings.run.id;
         if (record === undefined || isOther) {
             const wanted = windowId ?? `of the name ${plan.name ?? ''}`;
-            const reason = `there is no open window ${wanted} under ${plan.stateDir}`;
+            const has = whose === 'own' ? `run ${surroundings.run.id} has` : 'there is';
+            const reason = `${has} no open window ${wanted} under ${plan.stateDir}`;
             return { outcome: { kind: 'skipped', reason, outputs: {} }, outputs: { outcome: 'nothing' } };
         }
         return runBody(settings, surroundings, world, record, body);
@@ -23092,7 +23147,6 @@ const actionDefinitions = {
         outputs: {
             ...recordOutputs,
             'downtime-seconds': 'Seconds for which the public was kept out.',
-            directory: 'Folder of the report files on the runner.',
         },
     },
 };
@@ -41001,8 +41055,8 @@ async function writeSummary(markdown) {
     await summary.addRaw(markdown, true).write();
 }
 
-// EXTERNAL MODULE: ./lib/actions/catalogue.js + 70 modules
-var catalogue = __nccwpck_require__(92219);
+// EXTERNAL MODULE: ./lib/actions/catalogue.js + 71 modules
+var catalogue = __nccwpck_require__(31094);
 ;// CONCATENATED MODULE: ./lib/actions/entry.js
 
 
