@@ -1,0 +1,174 @@
+import { readFile, readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { inflateSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Migrations, SitePlan } from '../../rehearsal/plan.ts';
+import { startSite, type Site } from '../../rehearsal/site.ts';
+import type { ActionEnd } from '../fixtures/action-process.ts';
+import { freshPlan } from '../fixtures/fresh-plan.ts';
+import { runStep, windowSteps } from '../fixtures/window-run.ts';
+
+/** Recognisable, and with everything that has to be encoded in a URL. */
+const password = 'zebra:7/Quagga@#%?&"\'\\$x';
+const token = 'okapi-bypass-token.0123456789';
+
+let site: Site;
+
+beforeAll(async () => {
+  site = await startSite({ megabytes: 2 });
+  await site.cluster.psql(
+    `create role keeper login createdb superuser password '${password.replaceAll("'", "''")}'`,
+  );
+}, 120_000);
+
+afterAll(async () => {
+  await site.stop();
+});
+
+/** Every form in which the secrets could turn up. */
+const forms = [
+  password,
+  encodeURIComponent(password),
+  JSON.stringify(password).slice(1, -1),
+  'zebra',
+  'Quagga',
+  token,
+  'okapi',
+].flatMap((form) => [form, Buffer.from(form).toString('base64').replace(/=+$/, '')]);
+
+function expectNone(what: string, text: string): void {
+  for (const form of forms) {
+    if (text.includes(form)) throw new Error(`${what} has ${form}:\n${text.slice(0, 4000)}`);
+  }
+}
+
+type Watched = {
+  readonly ends: readonly ActionEnd[];
+  readonly plan: SitePlan;
+  readonly reports: string;
+  readonly commands: ReadonlySet<string>;
+};
+
+/** A window, with a look at the argv of every process of this machine all the time. */
+async function watchWindow(migrations: Migrations, runId: string): Promise<Watched> {
+  const plan = await freshPlan(site, { migrations });
+  const reports = join(dirname(plan.path), 'reports');
+  const environment = {
+    DATABASE_URL: site.cluster.url({ user: 'keeper', password, database: site.databaseName }),
+    MAINTENANCE_BYPASS_TOKEN: token,
+  };
+  const commands = new Set<string>();
+  const stopping = new AbortController();
+  const watching = watchCommands(commands, stopping.signal);
+  const ends: ActionEnd[] = [];
+  try {
+    for (const { entry, inputs = {} } of windowSteps) {
+      const more = entry === 'report' ? { 'output-directory': reports } : {};
+      const step = { entry, inputs: { ...inputs, ...more } };
+      const end = await runStep(plan, step, { runId, environment });
+      ends.push(end);
+      if (end.code === 0) continue;
+      ends.push(await runStep(plan, { entry: 'rollback' }, { runId, environment }));
+      const report = { entry: 'report', inputs: { 'output-directory': reports } };
+      ends.push(await runStep(plan, report, { runId, environment }));
+      break;
+    }
+  } finally {
+    stopping.abort();
+    await watching;
+  }
+  return { ends, plan, reports, commands };
+}
+
+async function watchCommands(seen: Set<string>, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+    for (const pid of pids) {
+      const command = await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '');
+      if (command !== '') seen.add(command.replaceAll('\0', ' '));
+    }
+    await pause(5);
+  }
+}
+
+async function filesBelow(folder: string): Promise<readonly (readonly [string, string])[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return Promise.all(
+    entries
+      .filter((entry) => entry.isFile())
+      .map(async (entry) => {
+        const path = join(entry.parentPath, entry.name);
+        return [path, await readFile(path, 'latin1')] as const;
+      }),
+  );
+}
+
+describe.each([
+  ['a good window', 'migrations', '9101', 0],
+  ['a failing window', 'migrations-failing', '9102', 1],
+] as const)('%s', (_name, migrations, runId, code) => {
+  let watched: Watched;
+
+  beforeAll(async () => {
+    watched = await watchWindow(migrations, runId);
+    expect(
+      watched.ends
+        .map((end) => end.code)
+        .sort()
+        .at(-1),
+    ).toBe(code);
+    expect(watched.ends.at(-1)?.code).toBe(0);
+  }, 120_000);
+
+  test('names its secrets to the runner before anything else, and never again', () => {
+    for (const end of watched.ends) {
+      const lines = end.log.split('\n');
+      const masks = lines.filter((line) => line.startsWith('::add-mask::'));
+      expect(lines.slice(0, masks.length)).toEqual(masks);
+      const masked = masks.map((line) => line.slice('::add-mask::'.length).replaceAll('%25', '%'));
+      // The runner looks for what it was given, letter by letter: as written in the URL, and plain.
+      const used = [encodeURIComponent(password), password, token];
+      // A report that drops no restore point uses none.
+      const isReport = end.log.includes('Done: the report is in');
+      if (!isReport || masked.length > 0) expect(masked).toEqual(expect.arrayContaining(used));
+      expectNone('the log', lines.slice(masks.length).join('\n'));
+    }
+  });
+
+  test('has none in outputs, summaries and the record that travels', () => {
+    for (const end of watched.ends) {
+      expectNone('an output', JSON.stringify(end.outputs));
+      expectNone('a summary', end.summary);
+      const packed = end.outputs.record;
+      if (packed === undefined) continue;
+      const record = inflateSync(Buffer.from(packed.replace(/^mw1:/, ''), 'base64')).toString();
+      expect(record).toContain('$DATABASE_URL');
+      expectNone('the travelling record', record);
+    }
+  });
+
+  test('has none in record, journal, reports, backup and manifest, and the web server’s logs', async () => {
+    const files = [
+      ...(await filesBelow(watched.plan.stateDir)),
+      ...(await filesBelow(watched.reports)),
+      ...(await filesBelow(site.webServer.logFolder)),
+    ];
+    const names = files.map(([path]) => path.split('/').at(-1));
+    expect(names).toEqual(
+      expect.arrayContaining([
+        ...['window.json', 'journal.ndjson', 'manifest.json', 'toc.dat', 'report.html'],
+        ...['error.log', 'shop.access.log'],
+      ]),
+    );
+    for (const [path, text] of files) expectNone(path, text);
+  });
+
+  test('has none in the arguments of any process', () => {
+    const commands = [...watched.commands];
+    for (const program of ['psql', 'pg_dump', 'pg_restore', 'nginx']) {
+      expect(commands.some((command) => command.includes(program))).toBe(true);
+    }
+    for (const command of commands) expectNone('a command line', command);
+  });
+});
