@@ -40,8 +40,7 @@ function renderToggle(result: ToggleResult): string[] {
     [`${name}: first new answer, ms`, firstNew(of(flag)), firstNew(of(reload))],
     [`${name}: last old answer, ms`, lastOld(of(flag)), lastOld(of(reload))],
   ];
-  const share =
-    reload.closing.lastOld.median / Math.max(flag.closing.lastOld.median, Number.EPSILON);
+  const later = reload.closing.firstNew.median / flag.closing.firstNew.median;
   return [
     '## Closing and opening',
     '',
@@ -60,7 +59,7 @@ function renderToggle(result: ToggleResult): string[] {
     ),
     '',
     ...(reload.details.length === 0 ? [] : [`By reload: ${reload.details.join('; ')}.`, '']),
-    `By reload the last visitor is served ${share.toFixed(1)} times as long after closing as by flag.`,
+    `By reload the first 503 comes ${later.toFixed(0)} times as late after closing as by flag.`,
   ];
 }
 
