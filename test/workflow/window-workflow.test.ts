@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { writePlan, type Migrations } from '../../rehearsal/plan.ts';
 import { startTraffic, type Traffic, type TrafficReport } from '../../rehearsal/public-traffic.ts';
-import type { TrafficOutcome } from '../../rehearsal/traffic-report.ts';
 import { startSite, type Site } from '../../rehearsal/site.ts';
 import type { Report } from '../../src/report/report-model.ts';
 import { startGitHubApi, type GitHubApi } from '../contract/github-api.ts';
@@ -11,6 +10,7 @@ import { runAction } from '../fixtures/action-process.ts';
 import { makeRepository } from './act-repository.ts';
 import { runAct, type ActRun } from './act-run.ts';
 import { localCaller } from './act-safe.ts';
+import { lostInEarnest } from '../fixtures/lost-requests.ts';
 
 const token = 'ghs-rehearsal-token';
 const clients = 4;
@@ -128,22 +128,12 @@ async function reportOf(run: ActRun): Promise<Report> {
   return report;
 }
 
-/**
- * nginx closes idle connections when it is reloaded; a request that was just being sent on one is sent again by
- * every browser (RFC 9112, 9.3.1).
- */
-function isResent(outcome: TrafficOutcome): boolean {
-  return outcome.kind === 'lost' && outcome.onReusedConnection;
-}
-
 /** What holds after every run: nobody was lost, what was acknowledged is there, the site is as ever. */
 async function expectWellServed(): Promise<TrafficReport> {
   // The public is served again before its last word is taken.
   await publicTraffic.next(({ outcome }) => outcome.kind === 'answered' && outcome.status === 201);
   const seen = await publicTraffic.stop();
-  expect(seen.lost.filter(({ outcome }) => !isResent(outcome))).toEqual([]);
-  // At most one a client for each of the two reloads: the hook comes and goes.
-  expect(seen.lost.length).toBeLessThanOrEqual(2 * clients);
+  expect(lostInEarnest(seen, { clients, reloads: 2 })).toEqual([]);
   expect(seen.unexpected).toEqual([]);
   expect(seen.orders.length).toBeGreaterThan(0);
   expect(await site.missingOrders(seen.orders.map(({ reference }) => reference))).toEqual([]);
@@ -163,11 +153,6 @@ function expectOneClosure(seen: TrafficReport, report: Report): void {
   expect(seen.closures.map(({ windows }) => windows)).toEqual([[report.head.windowId]]);
   const { from = 0, firstSuccessAfter = 0 } = seen.closures[0] ?? {};
   expect(firstSuccessAfter).toBeGreaterThan(from);
-  // Closing and opening is a flag, and loses nobody.
-  const meanwhile = seen.lost.filter(
-    ({ endedAt }) => endedAt >= from && endedAt <= firstSuccessAfter,
-  );
-  expect(meanwhile).toEqual([]);
   expect(report.downtime).toMatchObject({ kind: 'reopened', spans: [{}] });
 }
 
