@@ -49,6 +49,20 @@ describe('what the server said', () => {
     expect(error.sqlState).toBe('55P03');
   });
 
+  test.each([
+    'pg_dump:pg_dump: error: could not write to output file: No space left on device',
+    'pg_dump: pg_dump: error: error: could not write to output file: No space left on device',
+  ])('of two workers at once is told of both (%s)', (garbled) => {
+    const stderr = [
+      'pg_dump: dumping contents of table "public.orders"',
+      garbled,
+      'pg_dump: error: a worker process died unexpectedly',
+    ].join('\n');
+    const { failure } = statementError('Dumping', { ...ended, exitCode: 1, stderr });
+    expect(failure.code).toBe('database-disk-full');
+    expect(failure.message).toContain('No space left on device');
+  });
+
   test('of pg_restore is told without its rows', () => {
     const stderr = [
       'pg_restore: error: COPY failed for table "users": ERROR:  duplicate key value violates unique constraint "users_pkey"',

@@ -48,7 +48,8 @@ const field =
  * quote; of a failing command its first line.
  */
 function clientLines(lines: readonly string[]): readonly string[] {
-  const telling = lines.filter((line) => /^pg_\w+: (?:error|hint): /.test(line));
+  // Workers write piece by piece into the same stream, and so into each other's lines.
+  const telling = lines.filter((line) => /^(?:pg_.*)?pg_\w+: (?:error|hint): /.test(line));
   // Only progress: it was ended before it could say anything.
   if (telling.length === 0) return lines.some((line) => /^pg_\w+: /.test(line)) ? [] : lines;
   const command = lines.find((line) => /^(?:Command was|pg_\w+: detail: Command was): /.test(line));
