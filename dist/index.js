@@ -16314,7 +16314,8 @@ const field = /^(?<name>DETAIL|HINT|CONTEXT|QUERY|LOCATION|SCHEMA NAME|TABLE NAM
  * quote; of a failing command its first line.
  */
 function clientLines(lines) {
-    const telling = lines.filter((line) => /^pg_\w+: (?:error|hint): /.test(line));
+    // Workers write piece by piece into the same stream, and so into each other's lines.
+    const telling = lines.filter((line) => /^(?:pg_.*)?pg_\w+: (?:error|hint): /.test(line));
     // Only progress: it was ended before it could say anything.
     if (telling.length === 0)
         return lines.some((line) => /^pg_\w+: /.test(line)) ? [] : lines;
