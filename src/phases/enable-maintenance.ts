@@ -127,7 +127,7 @@ async function closeDoor(context: PhaseContext): Promise<void> {
   if (record.status.state !== 'closed') await record.become('closing');
   try {
     await setFlag(context, phase);
-    await drain(context);
+    await drain(context, phase);
   } catch (error) {
     const failure = failureOf(error);
     // Since it was proved shut, more may have been done behind the door; `rollback` takes that back in order.
@@ -182,22 +182,25 @@ async function proveDoor(context: PhaseContext, publicUrl: string): Promise<void
   }
 }
 
-async function drain(context: PhaseContext): Promise<void> {
+/** Waits for what the public had begun before the door was closed; used by `rollback` too, when it closes. */
+export async function drain(context: PhaseContext, callingPhase: string): Promise<void> {
   const { database, clock, plan } = context;
   if (database === undefined) {
     await skipStep(
       context,
-      phase,
+      callingPhase,
       { id: 'drain', title: 'Wait for requests under way' },
       'no database to see them by',
     );
     return;
   }
   const limit = plan.enableMaintenance.drainTimeout;
-  await runStep(context, phase, {
+  await runStep(context, callingPhase, {
     id: 'drain',
     title: 'Wait for requests under way',
     blast: 'app',
+    // An earlier look says nothing of now.
+    observe: () => Promise.resolve(undefined),
     perform: async () => {
       const begun = clock.monotonicSeconds();
       let quiet = 0;
@@ -210,7 +213,7 @@ async function drain(context: PhaseContext): Promise<void> {
           return fail({
             code: 'not-drained',
             message: `After ${formatDuration(limit)} ${busy} database session(s) are still at work.`,
-            state: 'The site is being opened again.',
+            state: 'The site is closed.',
             next: 'Find out what they do (pg_stat_activity), end long jobs before the window, or raise drain-timeout.',
           });
         }

@@ -5,7 +5,7 @@ import { liveRestorePoint, type WindowStatus } from '../record/status.ts';
 import { databaseName } from './database-names.ts';
 import { swapDatabase } from './database-swap.ts';
 import { downtimeOutputs, giveBack, liftFlag } from './disable-maintenance.ts';
-import { installHook, setFlag } from './enable-maintenance.ts';
+import { drain, installHook, setFlag } from './enable-maintenance.ts';
 import { conclude, done, skipped, type PhaseContext, type PhaseOutcome } from './phase.ts';
 import { requireMode } from './requirements.ts';
 import { unseal } from './restore-point.ts';
@@ -139,8 +139,10 @@ async function act(
       });
     case 'restore': {
       // Behind a closed door nothing of the hook is touched: a reload that goes wrong could open it.
-      if ((await requireMode(context).state()).kind !== 'closed') await installHook(context, phase);
+      const wasOpen = (await requireMode(context).state()).kind !== 'closed';
+      if (wasOpen) await installHook(context, phase);
       await setFlag(context, phase);
+      if (wasOpen) await letFinish(context);
       const loss = await lossFoundClosed(context, phase);
       if (loss !== undefined) {
         if (record.status.rollback?.from === 'reopened') return withdraw(context, loss);
@@ -153,6 +155,17 @@ async function act(
         { outcome: 'restored', 'failed-database': failed, ...downtimeOutputs(context) },
       );
     }
+  }
+}
+
+/** What the public has begun is let finish; what takes too long does not keep the system from being made safe. */
+async function letFinish(context: PhaseContext): Promise<void> {
+  try {
+    await drain(context, phase);
+  } catch (error) {
+    const { code, message } = failureOf(error);
+    if (code !== 'not-drained') throw error;
+    context.progress.warning(`${message} They are ended now.`);
   }
 }
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { chmod, readFile, readdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -174,6 +174,25 @@ test('a transaction that does not end: opened again, and undone', async () => {
     await expectNextRunWorks(plan);
   } finally {
     await open.release();
+  }
+}, 60_000);
+
+test('the flag of somebody else: not touched, and not taken for ours', async () => {
+  const plan = await freshPlan(site);
+  const folder = join(plan.stateDir, plan.name, 'mode');
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'closed'), 'ben, by hand\n');
+  const { siteFiles, publicAnswers } = await systemState(site, plan);
+  for (const entry of ['enable-maintenance', 'rollback']) {
+    const end = await runStep(plan, { entry }, { runId: '9203' });
+    if (entry === 'enable-maintenance') {
+      const { message, next } = failureTold(end);
+      expect(message).toContain('closed by ben, by hand: the flag');
+      expect(next).toContain('Ask ben, by hand to open it');
+    }
+    expect(await systemState(site, plan)).toMatchObject({ siteFiles, publicAnswers });
+    expect(await readdir(folder)).toEqual(['closed']);
+    expect(await readFile(join(folder, 'closed'), 'utf8')).toBe('ben, by hand\n');
   }
 }, 60_000);
 

@@ -5,6 +5,8 @@ import { startSite, type Site } from '../../rehearsal/site.ts';
 import { failureTold } from '../fixtures/action-failure.ts';
 import { startAction, type ActionEnd, type RunningAction } from '../fixtures/action-process.ts';
 import { freshPlan } from '../fixtures/fresh-plan.ts';
+import { holdSession } from '../fixtures/held-session.ts';
+import { until } from '../fixtures/processes.ts';
 import { databaseContents } from '../fixtures/system-state.ts';
 import { readStatus, runStep, runSteps, temporaryDatabases } from '../fixtures/window-run.ts';
 
@@ -149,5 +151,25 @@ test('an order placed while the rollback is about to close is not lost either', 
   expect(state).toContain('open again');
   await expectNothingDone(reference);
   // The record can be gone on with: now with consent.
+  await expectRestored(await rollBack({ force: 'true', 'accept-data-loss': 'true' }));
+}, 60_000);
+
+test('an order under way is let finish before the sessions are ended, and counts', async () => {
+  const lock = await holdSession(site, 'begin; lock table events in exclusive mode;');
+  try {
+    const order = placeOrder();
+    await until('the order waits for the lock', async () => {
+      const waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'";
+      return (await site.cluster.psql(waiting)) === '1';
+    });
+    const rollback = await startRollback({ force: 'true' });
+    await rollback.logged('… rollback drain');
+    await lock.release();
+    const reference = await order;
+    expect(failureTold(await rollback.ended).message).toContain('public.orders: 1 inserted');
+    await expectNothingDone(reference);
+  } finally {
+    await lock.release();
+  }
   await expectRestored(await rollBack({ force: 'true', 'accept-data-loss': 'true' }));
 }, 60_000);
