@@ -9527,7 +9527,7 @@ async function closeDoor(context) {
         await record.become('closing');
     try {
         await setFlag(context, enable_maintenance_phase);
-        await drain(context);
+        await drain(context, enable_maintenance_phase);
     }
     catch (error) {
         const failure = (0,ports_failure/* failureOf */.g5)(error);
@@ -9571,17 +9571,20 @@ async function proveDoor(context, publicUrl) {
         }
     }
 }
-async function drain(context) {
+/** Waits for what the public had begun before the door was closed; used by `rollback` too, when it closes. */
+async function drain(context, callingPhase) {
     const { database, clock, plan } = context;
     if (database === undefined) {
-        await skipStep(context, enable_maintenance_phase, { id: 'drain', title: 'Wait for requests under way' }, 'no database to see them by');
+        await skipStep(context, callingPhase, { id: 'drain', title: 'Wait for requests under way' }, 'no database to see them by');
         return;
     }
     const limit = plan.enableMaintenance.drainTimeout;
-    await runStep(context, enable_maintenance_phase, {
+    await runStep(context, callingPhase, {
         id: 'drain',
         title: 'Wait for requests under way',
         blast: 'app',
+        // An earlier look says nothing of now.
+        observe: () => Promise.resolve(undefined),
         perform: async () => {
             const begun = clock.monotonicSeconds();
             let quiet = 0;
@@ -9594,7 +9597,7 @@ async function drain(context) {
                     return (0,ports_failure/* fail */.fJ)({
                         code: 'not-drained',
                         message: `After ${(0,duration/* formatDuration */.a3)(limit)} ${busy} database session(s) are still at work.`,
-                        state: 'The site is being opened again.',
+                        state: 'The site is closed.',
                         next: 'Find out what they do (pg_stat_activity), end long jobs before the window, or raise drain-timeout.',
                     });
                 }
@@ -14758,9 +14761,12 @@ async function act(context, decision) {
             });
         case 'restore': {
             // Behind a closed door nothing of the hook is touched: a reload that goes wrong could open it.
-            if ((await requireMode(context).state()).kind !== 'closed')
+            const wasOpen = (await requireMode(context).state()).kind !== 'closed';
+            if (wasOpen)
                 await installHook(context, rollback_phase);
             await setFlag(context, rollback_phase);
+            if (wasOpen)
+                await letFinish(context);
             const loss = await lossFoundClosed(context, rollback_phase);
             if (loss !== undefined) {
                 if (record.status.rollback?.from === 'reopened')
@@ -14771,6 +14777,18 @@ async function act(context, decision) {
             await testAndReopen(context);
             return done(`the database is back at the restore point; the failed one is kept as ${failed}`, { outcome: 'restored', 'failed-database': failed, ...downtimeOutputs(context) });
         }
+    }
+}
+/** What the public has begun is let finish; what takes too long does not keep the system from being made safe. */
+async function letFinish(context) {
+    try {
+        await drain(context, rollback_phase);
+    }
+    catch (error) {
+        const { code, message } = (0,ports_failure/* failureOf */.g5)(error);
+        if (code !== 'not-drained')
+            throw error;
+        context.progress.warning(`${message} They are ended now.`);
     }
 }
 /** Opens the site again on the changed database, as if the rollback had been refused at once. */
