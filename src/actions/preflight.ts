@@ -3,4 +3,7 @@ import { guarded } from '../assembly/window-session.ts';
 import type { Action } from './action.ts';
 
 export const preflightAction: Action = (surroundings) =>
-  guarded(async () => (await preflightSession('preflight', surroundings)).result);
+  guarded(
+    surroundings,
+    async (machines) => (await preflightSession('preflight', surroundings, machines)).result,
+  );

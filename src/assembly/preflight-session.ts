@@ -9,6 +9,7 @@ import type { GitHub } from '../ports/github.ts';
 import { renderPreflight } from '../report/preflight-summary.ts';
 import type { ExistingRecord } from '../record/admission.ts';
 import { openRecord, readHistory, type WindowRecord } from '../record/window-record.ts';
+import type { Machines } from './machines.ts';
 import { assembleSettings, type AssembledSettings } from './settings.ts';
 import type { Surroundings } from './surroundings.ts';
 import { databaseOf, modeOf, secretsOf, secretValues, worldOf, type World } from './world.ts';
@@ -29,10 +30,11 @@ export interface PreflightSession {
 export async function preflightSession(
   id: 'preflight' | 'maintenance-window',
   surroundings: Surroundings,
+  machines: Machines,
 ): Promise<PreflightSession> {
-  const world = worldOf(surroundings);
-  const settings = await assembleSettings(id, surroundings, world.host);
+  const settings = await assembleSettings(id, surroundings, machines);
   const { plan, invocation, known } = settings;
+  const world = await worldOf(plan, surroundings, machines);
   const secrets = secretsOf(plan, surroundings);
   const now = world.clock.now();
   const existing: ExistingRecord =

@@ -15,6 +15,7 @@ import { renderMarkdown } from '../report/markdown.ts';
 import { buildReport } from '../report/report-model.ts';
 import { fitSummary } from '../report/summary-limit.ts';
 import { githubOf } from './preflight-session.ts';
+import type { Machines } from './machines.ts';
 import { assembleSettings, type AssembledSettings } from './settings.ts';
 import type { Surroundings } from './surroundings.ts';
 import { guarded, type ActionResult } from './window-session.ts';
@@ -25,11 +26,10 @@ export const reportArtifact = 'maintenance-report';
 
 /** Writes the report from the record, or from its travelling copy, and closes the books of a finished window. */
 export function reportSession(surroundings: Surroundings): Promise<ActionResult> {
-  return guarded(async () => {
-    const world = worldOf(surroundings);
+  return guarded(surroundings, async (machines) => {
     const copies = (surroundings.inputs.record ?? '').split(/\s+/).filter((text) => text !== '');
     const travelling = newestCopy(copies);
-    const { settings, record } = await openForReport(surroundings, world, travelling);
+    const { settings, world, record } = await openForReport(surroundings, machines, travelling);
     const { plan, invocation } = settings;
     // Another run's window that is not over is none of our business: it is told, not touched.
     const mayClose =
@@ -77,9 +77,9 @@ export function reportSession(surroundings: Surroundings): Promise<ActionResult>
 /** The record where the host has it; a report must also work where the host is gone. */
 async function openForReport(
   surroundings: Surroundings,
-  world: World,
+  machines: Machines,
   travelling: RecordCopy | undefined,
-): Promise<{ settings: AssembledSettings; record: WindowRecord | undefined }> {
+): Promise<{ settings: AssembledSettings; world: World; record: WindowRecord | undefined }> {
   const inputs =
     travelling === undefined
       ? surroundings.inputs
@@ -88,8 +88,14 @@ async function openForReport(
           name: travelling.status.name,
           ...surroundings.inputs,
         };
-  const settings = await assembleSettings('report', { ...surroundings, inputs }, world.host);
+  const settings = await assembleSettings(
+    'report',
+    { ...surroundings, inputs },
+    machines,
+    travelling,
+  );
   const { plan } = settings;
+  const world = await worldOf(plan, surroundings, machines);
   try {
     const record = await takeRecord(world.host, world.clock, {
       stateDir: plan.stateDir,
@@ -100,12 +106,14 @@ async function openForReport(
       travelling !== undefined && record?.status.windowId !== travelling.status.windowId;
     return {
       settings: isOther ? { ...settings, known: travelling } : settings,
+      world,
       record: isOther ? undefined : record,
     };
   } catch (error) {
     surroundings.progress.warning(failureOf(error).message);
     return {
       settings: travelling === undefined ? settings : { ...settings, known: travelling },
+      world,
       record: undefined,
     };
   }

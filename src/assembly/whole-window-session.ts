@@ -5,10 +5,11 @@ import { contextOf, guarded, recordOutputs, type ActionResult } from './window-s
 
 /** Preflight, then the whole runbook in this process; the report is a session of its own. */
 export function wholeWindowSession(surroundings: Surroundings): Promise<ActionResult> {
-  return guarded(async () => {
+  return guarded(surroundings, async (machines) => {
     const { result, settings, world, record } = await preflightSession(
       'maintenance-window',
       surroundings,
+      machines,
     );
     if (record === undefined) return result;
     const context = contextOf(settings.plan, surroundings, world, record);

@@ -8,6 +8,7 @@ import { packRecord } from '../record/copy.ts';
 import { isObliged } from '../record/life.ts';
 import { reviveRecord } from '../record/revival.ts';
 import { openRecord, takeRecord, type WindowRecord } from '../record/window-record.ts';
+import { machinesOf, type Machines } from './machines.ts';
 import { assembleSettings, type AssembledSettings } from './settings.ts';
 import type { Surroundings } from './surroundings.ts';
 import { databaseOf, modeOf, secretsOf, worldOf, type World } from './world.ts';
@@ -33,10 +34,10 @@ export async function withWindow(
   surroundings: Surroundings,
   body: WindowBody,
 ): Promise<ActionResult> {
-  return guarded(async () => {
-    const world = worldOf(surroundings);
-    const settings = await assembleSettings(id, surroundings, world.host);
+  return guarded(surroundings, async (machines) => {
+    const settings = await assembleSettings(id, surroundings, machines);
     const { plan, raw, invocation } = settings;
+    const world = await worldOf(plan, surroundings, machines);
     // Secrets are looked up, and all refusals made, before the record is opened.
     secretsOf(plan, surroundings);
     const position = positionIn(plan.window, world.clock.now());
@@ -66,10 +67,10 @@ export async function withTakenWindow(
   whose: 'anybody' | 'own',
   body: WindowBody,
 ): Promise<ActionResult> {
-  return guarded(async () => {
-    const world = worldOf(surroundings);
-    const settings = await assembleSettings(id, surroundings, world.host);
+  return guarded(surroundings, async (machines) => {
+    const settings = await assembleSettings(id, surroundings, machines);
     const { plan, invocation } = settings;
+    const world = await worldOf(plan, surroundings, machines);
     const windowId = windowIdOf(invocation);
     const at = {
       stateDir: plan.stateDir,
@@ -165,11 +166,17 @@ function windowIdOf(invocation: Readonly<Record<string, unknown>>): string | und
   return typeof id === 'string' ? id : undefined;
 }
 
-/** Turns what is thrown before a phase begins into a result. */
-export async function guarded(body: () => Promise<ActionResult>): Promise<ActionResult> {
+/** Runs a session over the machines of a run, lets them go, and turns what is thrown into a result. */
+export async function guarded(
+  surroundings: Surroundings,
+  body: (machines: Machines) => Promise<ActionResult>,
+): Promise<ActionResult> {
+  const machines = machinesOf(surroundings);
   try {
-    return await body();
+    return await body(machines);
   } catch (error) {
     return { outcome: { kind: 'failed', failure: failureOf(error), outputs: {} }, outputs: {} };
+  } finally {
+    await machines.close();
   }
 }

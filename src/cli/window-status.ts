@@ -1,15 +1,13 @@
 import { assembleSettings } from '../assembly/settings.ts';
 import type { Surroundings } from '../assembly/surroundings.ts';
 import { guarded, type ActionResult } from '../assembly/window-session.ts';
-import { worldOf } from '../assembly/world.ts';
 import { isObliged } from '../record/life.ts';
 import type { RecordCopy } from '../record/window-record.ts';
 
 /** Tells where the window stands and what is left to do; touches nothing. */
 export function windowStatus(surroundings: Surroundings): Promise<ActionResult> {
-  return guarded(async () => {
-    const world = worldOf(surroundings);
-    const { plan, known } = await assembleSettings('report', surroundings, world.host);
+  return guarded(surroundings, async (machines) => {
+    const { plan, known } = await assembleSettings('report', surroundings, machines);
     if (known === undefined) {
       const reason = `there is no window of the name ${plan.name ?? ''} under ${plan.stateDir}`;
       return { outcome: { kind: 'skipped', reason, outputs: {} }, outputs: {} };

@@ -1,7 +1,9 @@
 import { request as plainRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as tlsRequest } from 'node:https';
+import { isIP } from 'node:net';
 import * as tls from 'node:tls';
 import { FailureError } from '../ports/failure.ts';
+import type { Address } from '../ports/fleet.ts';
 import type { Http, HttpReply, HttpRequest } from '../ports/http.ts';
 import { noAnswerReason, type Target } from './no-answer-reason.ts';
 
@@ -39,7 +41,8 @@ function parse(text: string): URL | undefined {
   return url?.protocol === 'http:' || url?.protocol === 'https:' ? url : undefined;
 }
 
-function targetOf(url: URL): Target {
+function targetOf(url: URL, to: Address | undefined): Target {
+  if (to !== undefined) return { hostname: to.host, port: to.port };
   const usual = url.protocol === 'https:' ? 443 : 80;
   return { hostname: url.hostname, port: url.port === '' ? usual : Number(url.port) };
 }
@@ -50,6 +53,17 @@ function headersOf(message: IncomingMessage): Record<string, string> {
       value === undefined ? [] : [[name, Array.isArray(value) ? value.join(', ') : value]],
     ),
   );
+}
+
+/** Connects to another address; the name in TLS and in the header `Host` stays that of the URL. */
+function elsewhere(url: URL, to: Address | undefined): RequestOptions & { servername?: string } {
+  if (to === undefined) return {};
+  const name = url.hostname.replaceAll(/[[\]]/g, '');
+  return {
+    host: to.host.replaceAll(/[[\]]/g, ''),
+    port: to.port,
+    ...(isIP(name) === 0 ? { servername: name } : {}),
+  };
 }
 
 /** The beginning of the body, as far as it is read at all. Rejects when the connection breaks before the end. */
@@ -91,7 +105,7 @@ export function nodeHttp(options: NodeHttpOptions = {}): Http {
     });
     const url = parse(asked.url);
     if (url === undefined) return noAnswer('the URL is not one of http:// or https://');
-    const target = targetOf(url);
+    const target = targetOf(url, asked.connectTo);
     const place = `${target.hostname}:${target.port}`;
     if (options.signal?.aborted === true) throw cancelled(place);
 
@@ -110,10 +124,16 @@ export function nodeHttp(options: NodeHttpOptions = {}): Http {
         {
           agent: false,
           method: (asked.method ?? 'GET').toUpperCase(),
-          headers: { 'accept-encoding': 'identity', ...asked.headers, connection: 'close' },
+          headers: {
+            'accept-encoding': 'identity',
+            ...(asked.connectTo === undefined ? {} : { host: url.host }),
+            ...asked.headers,
+            connection: 'close',
+          },
           signal: ending.signal,
           autoSelectFamilyAttemptTimeout: addressTimeoutMilliseconds,
           ...(ca === undefined ? {} : { ca }),
+          ...elsewhere(url, asked.connectTo),
         } as RequestOptions,
         asked.body,
       );

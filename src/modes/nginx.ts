@@ -21,12 +21,19 @@ export type { NginxModeSettings } from './nginx/settings.ts';
  * @throws FailureError `nginx-setting` when a setting could break out of nginx's configuration
  */
 export function nginxMode(
-  deps: { readonly host: Host; readonly http: Http; readonly clock: Clock },
+  deps: {
+    readonly host: Host;
+    readonly http: Http;
+    readonly clock: Clock;
+    /** Where the page of the settings lies; by default on the host. */
+    readonly pages?: Host;
+  },
   settings: NginxModeSettings,
 ): MaintenanceMode {
   checkSettings(settings);
   const context: HookContext = {
     ...deps,
+    pages: deps.pages ?? deps.host,
     settings,
     nginx: nginxOn(deps.host, settings),
     paths: folderPaths(settings.folder),
@@ -34,6 +41,7 @@ export function nginxMode(
   const priorOf = (value: unknown) => parsePrior(value, settings.folder);
   return {
     kind: 'nginx',
+    shows: 'header',
     check: () => checkHook(context),
     plan: () => planHook(context),
     install: async (prior) => installHook(context, priorOf(prior)),

@@ -1,6 +1,7 @@
 import type { Plan } from '../plan/plan.ts';
 import type { Database } from '../ports/database.ts';
 import { failureOf, type Failure } from '../ports/failure.ts';
+import type { Fleet } from '../ports/fleet.ts';
 import type { Host } from '../ports/host.ts';
 import type { Http } from '../ports/http.ts';
 import type { MaintenanceMode } from '../ports/maintenance-mode.ts';
@@ -13,7 +14,11 @@ export interface PhaseContext extends StepContext {
   readonly workspace: string;
   /** A variable of the run's environment, for what a plan passes on by name. */
   readonly variable: (name: string) => string | undefined;
+  /** Keeps the record. */
   readonly host: Host;
+  /** The one that the run is on: it has the checked-out repository, where relative paths of the plan lead. */
+  readonly runner: Host;
+  readonly fleet: Fleet;
   readonly http: Http;
   /** `undefined` when the plan has no database. */
   readonly database: Database | undefined;

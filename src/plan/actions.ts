@@ -19,7 +19,10 @@ import {
 import {
   contactsShape,
   databaseShape,
+  hostsShape,
+  loadBalancerShape,
   rootShape,
+  sshShape,
   windowIdInvocation,
   windowShape,
 } from './settings/shared.ts';
@@ -32,6 +35,9 @@ export const sharedGroups = {
   window: windowShape,
   contacts: contactsShape,
   database: databaseShape,
+  hosts: hostsShape,
+  ssh: sshShape,
+  'load-balancer': loadBalancerShape,
 } as const satisfies Readonly<Record<string, Shape>>;
 export type SharedGroup = keyof typeof sharedGroups;
 
@@ -61,6 +67,9 @@ const recordOutputs = {
   record: "Copy of the window's record (compressed, without secrets) for later jobs.",
 } as const;
 
+/** How the machines are found; every action needs them. */
+const machines = ['hosts', 'ssh'] as const satisfies readonly SharedGroup[];
+
 /** The suite: everything that inputs, documents, schema and flags are generated from. */
 export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
   preflight: {
@@ -70,7 +79,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
     replaces:
       'Prerequisites: window scheduled, stakeholders notified, tasks documented, rollback plan ready',
     section: preflightShape,
-    groups: ['window', 'contacts', 'database'],
+    groups: ['window', 'contacts', 'database', 'load-balancer', ...machines],
     invocation: preflightInvocation,
     requires: ['name', 'public-url'],
     outputs: {
@@ -84,7 +93,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
       "Dumps the database while the site is up, restores the dump into a scratch database, compares every table's rows and drops it.",
     replaces: 'Step 1, create backup: `pg_dump mydb > backup.sql`',
     section: backupDbShape,
-    groups: ['database'],
+    groups: ['database', ...machines],
     invocation: windowIdInvocation,
     requires: ['name', 'database.url'],
     outputs: {
@@ -101,7 +110,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
       'Closes the site to the public with 503, drains what is under way, and proves it at the public URL; otherwise undoes everything.',
     replaces: 'Step 2, enable maintenance mode: edit nginx, `nginx -t`, reload',
     section: enableMaintenanceShape,
-    groups: ['window', 'database'],
+    groups: ['window', 'database', 'load-balancer', ...machines],
     invocation: { ...enableMaintenanceInvocation, ...windowIdInvocation },
     requires: ['name', 'public-url', 'enable-maintenance.site-files'],
     outputs: { ...recordOutputs, 'closed-at': 'When the public URL was proved closed (ISO 8601).' },
@@ -113,7 +122,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
     replaces:
       'Step 3, perform maintenance: `VACUUM ANALYZE; REINDEX DATABASE mydb;`, schema changes',
     section: runDbMaintenanceShape,
-    groups: ['database'],
+    groups: ['database', ...machines],
     invocation: { ...runDbMaintenanceInvocation, ...windowIdInvocation },
     requires: ['name', 'database.url'],
     outputs: {
@@ -127,7 +136,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
       'Checks the application over HTTP (through the bypass, or as the public) and SQL, until all pass or the deadline is over.',
     replaces: 'Step 4, test before enabling: `curl -I http://localhost:8000/healthz`',
     section: smokeTestShape,
-    groups: ['database'],
+    groups: ['database', ...machines],
     invocation: windowIdInvocation,
     requires: ['name', 'public-url', 'smoke-test.checks'],
     outputs: {
@@ -142,7 +151,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
       'Lifts only what this window set, proves that the public URL answers from the application, and gives the site files back byte for byte.',
     replaces: 'Step 5, disable maintenance mode, and step 6, verify',
     section: disableMaintenanceShape,
-    groups: ['database'],
+    groups: ['database', 'load-balancer', ...machines],
     invocation: { ...disableMaintenanceInvocation, ...windowIdInvocation },
     requires: ['name', 'public-url'],
     outputs: { ...recordOutputs, 'downtime-seconds': 'Seconds for which the public was kept out.' },
@@ -153,7 +162,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
       'Makes the system safe from the record alone: closes, goes back to the restore point, tests, reopens; otherwise holds.',
     replaces: 'Rollback plan: enable maintenance, `psql mydb < backup.sql`, restart, verify',
     section: rollbackShape,
-    groups: ['database'],
+    groups: ['database', 'load-balancer', ...machines],
     invocation: { ...rollbackInvocation, ...windowIdInvocation },
     requires: ['name'],
     outputs: {
@@ -169,7 +178,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
       'Writes what was done, proved, attested and left open as Markdown, JSON and HTML, uploads it, and closes the books of the window.',
     replaces: 'Post-maintenance: create maintenance report, notify users',
     section: reportShape,
-    groups: ['window', 'contacts', 'database'],
+    groups: ['window', 'contacts', 'database', ...machines],
     invocation: reportInvocation,
     requires: ['name'],
     outputs: {
@@ -185,7 +194,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
       'Runs a whole maintenance window: verified backup, 503, database work, smoke tests, reopening or rollback, report.',
     replaces: 'The whole runbook',
     section: {},
-    groups: ['window', 'contacts', 'database'],
+    groups: ['window', 'contacts', 'database', 'load-balancer', ...machines],
     invocation: {
       ...preflightInvocation,
       'output-directory': reportInvocation['output-directory'],

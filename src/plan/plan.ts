@@ -7,7 +7,15 @@ import { preflightGroup } from './settings/preflight.ts';
 import { reportGroup } from './settings/report.ts';
 import { rollbackGroup } from './settings/rollback.ts';
 import { runDbMaintenanceGroup } from './settings/run-db-maintenance.ts';
-import { contactsGroup, databaseGroup, rootShape, windowGroup } from './settings/shared.ts';
+import {
+  contactsGroup,
+  databaseGroup,
+  hostsGroup,
+  loadBalancerGroup,
+  rootShape,
+  sshGroup,
+  windowGroup,
+} from './settings/shared.ts';
 import { smokeTestGroup } from './settings/smoke-test.ts';
 
 /** The plan file `.github/maintenance.yml`: one section per action, and what they share. */
@@ -15,6 +23,9 @@ export const planSchema = group({
   ...rootShape,
   window: windowGroup.prefault({}).describe('When, and for how long.'),
   contacts: contactsGroup.prefault({}).describe('People, as the report names them.'),
+  hosts: hostsGroup.prefault({}).describe('The machines, where there are several.'),
+  ssh: sshGroup.prefault({}).describe('How hosts are reached by SSH.'),
+  'load-balancer': loadBalancerGroup.prefault({}).describe('What stands before several web hosts.'),
   database: databaseGroup.prefault({}).describe("The application's database."),
   preflight: preflightGroup.prefault({}).describe('Checks before anything is touched.'),
   'backup-db': backupDbGroup.prefault({}).describe('The verified backup.'),

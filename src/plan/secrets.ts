@@ -9,6 +9,7 @@ export function secretReferences(
   const add = (path: string, reference: string | undefined): void => {
     if (reference !== undefined) references.push({ path, variable: reference.slice(1) });
   };
+  add('ssh.private-key', plan.ssh.privateKey);
   add('database.url', plan.database.url);
   add('enable-maintenance.bypass-token', plan.enableMaintenance.bypassToken);
   for (const [index, task] of plan.runDbMaintenance.tasks.entries()) {
@@ -22,8 +23,24 @@ export function secretReferences(
 
 /** The secrets of a plan, taken from the environment once, before anything is touched. */
 export interface Secrets {
+  readonly sshPrivateKey: string | undefined;
   readonly databaseUrl: string | undefined;
   readonly bypassToken: string | undefined;
+}
+
+/**
+ * The key for SSH alone: the host must be reached before the rest of the plan is known.
+ * @throws FailureError `secret-missing`
+ */
+export function sshPrivateKey(
+  plan: Pick<Plan, 'ssh'>,
+  environment: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+  const { privateKey } = plan.ssh;
+  if (privateKey === undefined) return undefined;
+  const variable = privateKey.slice(1);
+  const key = environment[variable] ?? '';
+  return key === '' ? refuseMissing([{ path: 'ssh.private-key', variable }]) : key;
 }
 
 /**
@@ -38,15 +55,7 @@ export function resolveSecrets(
   const missing = secretReferences(plan).filter(
     ({ variable }) => (environment[variable] ?? '') === '',
   );
-  if (missing.length > 0) {
-    const names = missing.map(({ path, variable }) => `${variable} (${path})`).join(', ');
-    fail({
-      code: 'secret-missing',
-      message: `The environment does not have ${names}.`,
-      state: 'Nothing was touched.',
-      next: "Set it in the step's `env:` from a secret, for instance `DATABASE_URL: ${{ secrets.DATABASE_URL }}`.",
-    });
-  }
+  if (missing.length > 0) refuseMissing(missing);
   const look = (reference: string | undefined): string | undefined =>
     reference === undefined ? undefined : environment[reference.slice(1)];
   const bypassToken = look(plan.enableMaintenance.bypassToken);
@@ -59,5 +68,21 @@ export function resolveSecrets(
       next: 'Use 16 or more letters, digits and `._~-`, for instance from `openssl rand -hex 24`.',
     });
   }
-  return { databaseUrl: look(plan.database.url), bypassToken };
+  return {
+    sshPrivateKey: sshPrivateKey(plan, environment),
+    databaseUrl: look(plan.database.url),
+    bypassToken,
+  };
+}
+
+function refuseMissing(
+  missing: readonly { readonly path: string; readonly variable: string }[],
+): never {
+  const names = missing.map(({ path, variable }) => `${variable} (${path})`).join(', ');
+  return fail({
+    code: 'secret-missing',
+    message: `The environment does not have ${names}.`,
+    state: 'Nothing was touched.',
+    next: "Set it in the step's `env:` from a secret, for instance `DATABASE_URL: ${{ secrets.DATABASE_URL }}`.",
+  });
 }

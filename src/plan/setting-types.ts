@@ -132,6 +132,57 @@ export function kebabName() {
     .max(40, 'has at most 40 characters');
 }
 
+/** What {@link hostReference} accepts. */
+export const hostReferenceMessage =
+  'is local, or a host such as ssh://deploy@web1.example.org or ssh://deploy@192.0.2.7:2222';
+const hostReferencePattern =
+  /^(?:local|ssh:\/\/(?:[A-Za-z_][A-Za-z0-9_.-]*@)?(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)$/;
+
+/** The host that the run is on, or one that is reached by SSH. */
+export function hostReference() {
+  return z
+    .string(hostReferenceMessage)
+    .regex(hostReferencePattern, { error: hostReferenceMessage, abort: true })
+    .refine((text) => isPort(/:(\d+)$/.exec(text)?.[1] ?? '22'), 'has a port from 1 to 65535');
+}
+
+/** Parts of the fleet that a setting can name instead of single hosts. */
+export const hostRoles = ['control', 'web', 'database', 'workers'] as const;
+
+/** Which hosts something is done on: a part of the fleet, or one host as the plan names it. */
+export function hostSelector() {
+  return z.union(
+    [z.enum(hostRoles), hostReference()],
+    'is control, web, database or workers, or a host of the plan such as ssh://deploy@web1.example.org',
+  );
+}
+export type HostSelector = z.output<ReturnType<typeof hostSelector>>;
+
+/** Where a host answers itself: name or address, and port. */
+export function hostAddress() {
+  return z
+    .string('is an address such as 192.0.2.11:443')
+    .regex(/^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$/, {
+      error: 'is an address such as 192.0.2.11:443',
+      abort: true,
+    })
+    .refine((text) => isPort(/:(\d+)$/.exec(text)?.[1] ?? ''), 'has a port from 1 to 65535');
+}
+
+function isPort(text: string): boolean {
+  return Number(text) >= 1 && Number(text) <= 65_535;
+}
+
+/** A path at the public URL, or a prefix of paths. */
+export function exemptPath() {
+  return z
+    .string('is a path such as /healthz or /status/*')
+    .regex(
+      /^\/[A-Za-z0-9._~!&'()+,;=:@/-]*\*?$/,
+      'is a path such as /healthz, or a prefix such as /status/*',
+    );
+}
+
 /** Text on one line. */
 export function line() {
   return z

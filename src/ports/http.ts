@@ -1,8 +1,15 @@
+import type { Address } from './fleet.ts';
+
 export interface HttpRequest {
   readonly url: string;
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /**
+   * Connects to this address instead of the one that the URL's name leads to; name, TLS and headers stay those of
+   * the URL. So each of several hosts behind one name can be asked.
+   */
+  readonly connectTo?: Address;
   /** Seconds for the whole exchange. Default 10. */
   readonly timeoutSeconds?: number;
 }
@@ -23,4 +30,10 @@ export type HttpReply =
 /** The public's view: each request on a connection of its own, from where the run is. */
 export interface Http {
   request(request: HttpRequest): Promise<HttpReply>;
+}
+
+/** The same questions, asked of one address behind the URL's name. */
+export function atAddress(http: Http, address: Address | undefined): Http {
+  if (address === undefined) return http;
+  return { request: (request) => http.request({ connectTo: address, ...request }) };
 }

@@ -11,11 +11,17 @@ export interface Check {
   readonly next?: string;
 }
 
-/** Whether the site is closed, and by whom. */
-export type ModeState =
+/** Whether one host is closed, and by whom. */
+export type DoorState =
   | { readonly kind: 'open' }
   | { readonly kind: 'closed'; readonly windowId: string }
   | { readonly kind: 'closed-by-another'; readonly holder: string };
+
+/** Whether the site is closed, and by whom. */
+export type ModeState =
+  | DoorState
+  /** Some of several hosts are closed by this window and some are not. */
+  | { readonly kind: 'partly-closed'; readonly detail: string };
 
 /** How giving back the prior state went. */
 export type Restoration =
@@ -30,6 +36,11 @@ export type Restoration =
  */
 export interface MaintenanceMode {
   readonly kind: string;
+  /**
+   * How its closed door shows at the public URL: as 503 with our header and `Retry-After`, or only by the status 503,
+   * because the application answers it.
+   */
+  readonly shows: 'header' | 'status';
   /** Checks that touch nothing. */
   check(): Promise<readonly Check[]>;
   /** Computes what `install` will change; touches nothing. */

@@ -1,4 +1,4 @@
-import { fail } from '../../ports/failure.ts';
+import { sqlTokens, type StringRules } from './sql-lexer.ts';
 
 /** One statement of an SQL text, without its semicolon. */
 export interface Statement {
@@ -11,64 +11,17 @@ export interface Statement {
   readonly words: readonly string[];
 }
 
-const word = /[A-Za-z_\u0080-\uffff][A-Za-z0-9_$\u0080-\uffff]*/y;
-const dollarTag = /\$(?:[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)?\$/y;
-const positional = /\$[0-9]+/y;
-
-function matchAt(pattern: RegExp, text: string, at: number): string | undefined {
-  pattern.lastIndex = at;
-  return pattern.exec(text)?.[0];
-}
-
-function lineAt(text: string, at: number): number {
-  let line = 1;
-  for (let i = text.indexOf('\n'); i !== -1 && i < at; i = text.indexOf('\n', i + 1)) line += 1;
-  return line;
-}
-
-function unterminated(what: string, text: string, at: number): never {
-  fail({
-    code: 'database-sql-unterminated',
-    message: `The SQL has ${what} that begins on line ${String(lineAt(text, at))} and does not end.`,
-    state: 'Nothing was sent to the database.',
-    next: 'Close it in the SQL text.',
-  });
-}
-
-/** Position after the quoted text that begins at `at`; the quote doubled stands for itself. */
-function skipQuoted(text: string, at: number, quote: string, backslashes: boolean): number {
-  for (let i = at + 1; i < text.length; i += 1) {
-    const c = text[i];
-    if (backslashes && c === '\\') i += 1;
-    else if (c === quote) {
-      if (text[i + 1] === quote) i += 1;
-      else return i + 1;
-    }
-  }
-  return unterminated(quote === '"' ? 'a quoted name' : 'a string', text, at);
-}
-
-/** Position after a block comment; PostgreSQL's nest (manual, 4.1.5). */
-function skipBlockComment(text: string, at: number): number {
-  let depth = 0;
-  for (let i = at; i < text.length;) {
-    if (text.startsWith('/*', i)) {
-      depth += 1;
-      i += 2;
-    } else if (text.startsWith('*/', i)) {
-      depth -= 1;
-      i += 2;
-      if (depth === 0) return i;
-    } else i += 1;
-  }
-  return unterminated('a comment', text, at);
-}
-
 /** Whether the words begin a routine definition, the only statement that may hold `BEGIN ATOMIC … END`. */
 function definesRoutine(words: readonly string[]): boolean {
   if (words[0] !== 'create') return false;
   const kind = words[1] === 'or' && words[2] === 'replace' ? words[3] : words[1];
   return kind === 'function' || kind === 'procedure';
+}
+
+/** What `SET standard_conforming_strings` makes of the setting; `undefined` when the words are no such statement. */
+function newStringRule(text: string, words: readonly string[]): boolean | undefined {
+  if (words[0] !== 'set' || !words.includes('standard_conforming_strings')) return undefined;
+  return !/(?:=|\bto\b)\s*'?(?:off|of|false|fals|fal|fa|f|no|n|0)'?\s*$/i.test(text);
 }
 
 /**
@@ -79,6 +32,7 @@ function definesRoutine(words: readonly string[]): boolean {
  */
 export function splitStatements(text: string): Statement[] {
   const statements: Statement[] = [];
+  const rules: StringRules = { standardConforming: true };
   let start = 0;
   let firstToken = -1;
   let words: string[] = [];
@@ -96,12 +50,9 @@ export function splitStatements(text: string): Statement[] {
   const finish = (end: number): void => {
     if (firstToken !== -1) {
       const textLine = lineUpTo(start);
-      statements.push({
-        text: text.slice(start, end),
-        line: lineUpTo(firstToken),
-        textLine,
-        words,
-      });
+      const statement = text.slice(start, end);
+      statements.push({ text: statement, line: lineUpTo(firstToken), textLine, words });
+      rules.standardConforming = newStringRule(statement, words) ?? rules.standardConforming;
     }
     start = end + 1;
     firstToken = -1;
@@ -110,59 +61,23 @@ export function splitStatements(text: string): Statement[] {
     blocks = 0;
   };
 
-  let i = 0;
-  while (i < text.length) {
-    const c = text.charAt(i);
-    if (/\s/.test(c)) {
-      i += 1;
+  for (const token of sqlTokens(text, rules)) {
+    if (token.text === ';' && parentheses === 0 && blocks === 0) {
+      finish(token.start);
       continue;
     }
-    if (text.startsWith('--', i)) {
-      const end = text.indexOf('\n', i);
-      i = end === -1 ? text.length : end + 1;
-      continue;
-    }
-    if (text.startsWith('/*', i)) {
-      i = skipBlockComment(text, i);
-      continue;
-    }
-    if (c === ';' && parentheses === 0 && blocks === 0) {
-      finish(i);
-      i += 1;
-      continue;
-    }
-    if (firstToken === -1) firstToken = i;
-    const name = matchAt(word, text, i);
-    if (name !== undefined) {
-      const lower = name.toLowerCase();
-      if (lower === 'e' && text[i + 1] === "'") {
-        i = skipQuoted(text, i + 1, "'", true);
-        continue;
-      }
-      if (parentheses === 0) {
-        const previous = words.at(-1);
-        words.push(lower);
-        if (blocks === 0 && lower === 'atomic' && previous === 'begin' && definesRoutine(words))
-          blocks = 1;
-        else if (blocks > 0 && lower === 'case') blocks += 1;
-        else if (blocks > 0 && lower === 'end') blocks -= 1;
-      }
-      i += name.length;
-    } else if (c === "'" || c === '"') {
-      i = skipQuoted(text, i, c, false);
-    } else if (c === '$') {
-      const tag = matchAt(dollarTag, text, i);
-      if (tag === undefined) i += matchAt(positional, text, i)?.length ?? 1;
-      else {
-        const end = text.indexOf(tag, i + tag.length);
-        if (end === -1) unterminated(`a text in ${tag}`, text, i);
-        i = end + tag.length;
-      }
-    } else {
-      if (c === '(') parentheses += 1;
-      else if (c === ')') parentheses = Math.max(0, parentheses - 1);
-      i += 1;
-    }
+    if (firstToken === -1) firstToken = token.start;
+    if (token.kind === 'word') {
+      if (parentheses > 0) continue;
+      const lower = token.text;
+      const previous = words.at(-1);
+      words.push(lower);
+      if (blocks === 0 && lower === 'atomic' && previous === 'begin' && definesRoutine(words))
+        blocks = 1;
+      else if (blocks > 0 && lower === 'case') blocks += 1;
+      else if (blocks > 0 && lower === 'end') blocks -= 1;
+    } else if (token.text === '(') parentheses += 1;
+    else if (token.text === ')') parentheses = Math.max(0, parentheses - 1);
   }
   finish(text.length);
   return statements;

@@ -1,9 +1,9 @@
 import { fail } from '../../ports/failure.ts';
-import type { ModeState } from '../../ports/maintenance-mode.ts';
+import type { DoorState } from '../../ports/maintenance-mode.ts';
 import type { HookContext } from './hook-context.ts';
 
 /** Who holds the flag that closes the site. */
-export async function flagState({ host, paths, settings }: HookContext): Promise<ModeState> {
+export async function flagState({ host, paths, settings }: HookContext): Promise<DoorState> {
   const bytes = await host.readFile(paths.flag);
   if (bytes === undefined) return { kind: 'open' };
   const holder = Buffer.from(bytes).toString('utf8').trim().slice(0, 200);

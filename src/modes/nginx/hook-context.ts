@@ -12,6 +12,8 @@ import type { folderPaths } from './snippet.ts';
 /** What the steps of the nginx mode work with. */
 export interface HookContext {
   readonly host: Host;
+  /** Where the user's page lies. */
+  readonly pages: Host;
   readonly http: Http;
   readonly clock: Clock;
   readonly nginx: Nginx;
@@ -28,11 +30,11 @@ export function sha256Of(bytes: string | Uint8Array): string {
  * The page that browsers get, fit for nginx.
  * @throws FailureError `page-…`, `host-…`
  */
-export async function preparePage({ host, settings }: HookContext): Promise<string> {
+export async function preparePage({ pages, settings }: HookContext): Promise<string> {
   const { pageFile, pageText } = settings;
   if (pageFile === undefined) return builtInPage(pageText);
   if (!pageFile.startsWith('/')) return prepareOwnPage(Buffer.from(pageFile), 'of the plan');
-  const bytes = await host.readFile(pageFile);
+  const bytes = await pages.readFile(pageFile);
   if (bytes !== undefined) return prepareOwnPage(bytes, pageFile);
   return fail({
     code: 'page-missing',

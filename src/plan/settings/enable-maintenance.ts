@@ -3,6 +3,7 @@ import {
   absolutePath,
   hostPath,
   duration,
+  exemptPath,
   group,
   line,
   secretReference,
@@ -15,12 +16,6 @@ const headerName = z
 const cookieName = z
   .string('is a cookie name')
   .regex(/^[A-Za-z][A-Za-z0-9_]*$/, 'is a cookie name of letters, digits and underscores');
-const exemptPath = z
-  .string('is a path such as /healthz or /status/*')
-  .regex(
-    /^\/[A-Za-z0-9._~!&'()+,;=:@/-]*\*?$/,
-    'is a path such as /healthz, or a prefix such as /status/*',
-  );
 const addressRange = z.union(
   [z.ipv4(), z.cidrv4(), z.ipv6(), z.cidrv6()],
   'is an IPv4 or IPv6 address or range such as 192.0.2.0/24',
@@ -50,7 +45,7 @@ export const enableMaintenanceShape = {
       'Command that reloads nginx, one argument a line; by default the nginx command with `-s reload`.',
     example: 'systemctl\nreload\nnginx',
   }),
-  'exempt-paths': setting(z.array(exemptPath).prefault([]), {
+  'exempt-paths': setting(z.array(exemptPath()).prefault([]), {
     form: 'list',
     description:
       'Paths that the application goes on answering: exact, or a prefix with `*` at its end.',

@@ -2,7 +2,10 @@ import * as z from 'zod';
 import {
   absolutePath,
   duration,
+  exemptPath,
   group,
+  hostAddress,
+  hostReference,
   httpUrl,
   kebabName,
   line,
@@ -19,9 +22,16 @@ export const rootShape = {
       'Name of the maintained application; folder of the record on the host, one open window per name.',
     example: 'shop',
   }),
-  host: setting(z.enum(['local'], 'is local: the host that the runner runs on').prefault('local'), {
+  host: setting(hostReference().optional(), {
     form: 'text',
-    description: 'Host that is maintained: `local` is the one that the runner runs on.',
+    description:
+      'Host that keeps the record, and by default does everything else: `local` is the one that the run is on. By default the first of `hosts.web`, or `local`.',
+    example: 'ssh://deploy@web1.example.org',
+  }),
+  sudo: setting(z.boolean('is true or false').prefault(false), {
+    form: 'flag',
+    description:
+      'Whether everything on the hosts runs by `sudo -n`, for users that are not root there.',
   }),
   'state-dir': setting(absolutePath().prefault('/var/lib/maintenance-window'), {
     form: 'text',
@@ -117,6 +127,93 @@ export const databaseShape = {
   }),
 };
 
+const webHost = z.union(
+  [
+    hostReference().transform((host) => ({ host, address: undefined })),
+    group({
+      host: hostReference().describe('The host, as `local` or `ssh://user@host:port`.'),
+      address: hostAddress()
+        .optional()
+        .describe(
+          'Where it answers the public itself, past the load balancer; needed with several web hosts.',
+        ),
+    }),
+  ],
+  'is a host such as ssh://deploy@web1.example.org, or a mapping with host and address',
+);
+
+export const hostsShape = {
+  web: setting(
+    z
+      .array(webHost, 'is a list of hosts')
+      .prefault([])
+      .refine(
+        (hosts) => new Set(hosts.map(({ host }) => host)).size === hosts.length,
+        'has each host once',
+      )
+      .refine(
+        (hosts) => hosts.length < 2 || hosts.every(({ address }) => address !== undefined),
+        'has an address for each host when there are several, so that each is proved to be closed and open',
+      ),
+    {
+      form: 'document',
+      description:
+        'Hosts that serve the site, closed and reopened together: all or none. By default `host` alone.',
+      example: '- host: ssh://deploy@web1.example.org\n  address: 192.0.2.11:443',
+    },
+  ),
+  database: setting(hostReference().optional(), {
+    form: 'text',
+    description: "Host that the database's client programs run on; by default `host`.",
+    example: 'ssh://deploy@db1.example.org',
+  }),
+  workers: setting(z.array(hostReference()).prefault([]), {
+    form: 'list',
+    description: 'Hosts with background work and nothing that the public reaches.',
+    example: 'ssh://deploy@worker1.example.org',
+  }),
+  parallel: setting(
+    z.int('is a whole number').min(1, 'is at least 1').max(64, 'is at most 64').prefault(8),
+    { form: 'number', description: 'How many hosts are worked on at once.' },
+  ),
+};
+
+export const sshShape = {
+  'private-key': setting(secretReference().optional(), {
+    form: 'text',
+    description:
+      "Environment variable with the private key; it is never written to disk. Without it the user's own keys count.",
+    example: '$SSH_PRIVATE_KEY',
+  }),
+  'known-hosts': setting(z.string('is text').min(1, 'is not empty').optional(), {
+    form: 'text',
+    description:
+      "Keys of the hosts, as in a known_hosts file (`ssh-keyscan` prints them; check them); by default the user's own file. An unknown or changed key is refused.",
+    example: 'web1.example.org ssh-ed25519 AAAA…',
+  }),
+  'connect-timeout': setting(duration().prefault('10s'), {
+    form: 'text',
+    description: 'How long a connection to a host may take.',
+  }),
+};
+
+export const loadBalancerShape = {
+  'health-path': setting(exemptPath().optional(), {
+    form: 'text',
+    description: 'Path that the load balancer asks each web host to learn whether it is well.',
+    example: '/lb-health',
+  }),
+  'when-closed': setting(z.enum(['keep', 'drain'], 'is keep or drain').prefault('keep'), {
+    form: 'text',
+    description:
+      '`keep`: the health path is answered as ever, and the public sees our page. `drain`: it answers 503 as well, the load balancer takes the hosts out, and the public sees what the load balancer has to say.',
+  }),
+  'drain-timeout': setting(duration().prefault('30s'), {
+    form: 'text',
+    description: 'How long the load balancer may take to stop sending requests to closed hosts.',
+  }),
+};
+
 /** For the actions that go on with a window which `preflight` opened. */
 export const windowIdInvocation = {
   'window-id': setting(
@@ -135,6 +232,9 @@ export const windowIdInvocation = {
 export const windowGroup = group(windowShape);
 export const contactsGroup = group(contactsShape);
 export const databaseGroup = group(databaseShape);
+export const hostsGroup = group(hostsShape);
+export const sshGroup = group(sshShape);
+export const loadBalancerGroup = group(loadBalancerShape);
 
 function isTimeZone(name: string): boolean {
   // The list is quick to have; the first formatter loads all of Intl's data. It decides on other names and on
