@@ -2,7 +2,7 @@ import { formatDuration } from '../plan/duration.ts';
 import { fail, failureOf, type Failure } from '../ports/failure.ts';
 import { runStep, skipStep } from '../record/step.ts';
 import { conclude, done, type PhaseContext, type PhaseOutcome } from './phase.ts';
-import { watchFor } from './public-view.ts';
+import { closedAnswer, isClosedFor, watchFor } from './public-view.ts';
 import { requireMode, requirePublicUrl, requireState } from './requirements.ts';
 
 const phase = 'enable-maintenance';
@@ -80,7 +80,7 @@ export async function setFlag(context: PhaseContext, callingPhase: string): Prom
   const { plan, http, clock, record } = context;
   const mode = requireMode(context);
   const url = requirePublicUrl(context);
-  const { windowId } = record.status;
+  const isClosed = isClosedFor(mode, record.status.windowId);
   const timeoutSeconds = plan.enableMaintenance.closeTimeout;
   await runStep(context, callingPhase, {
     id: 'flag',
@@ -90,22 +90,18 @@ export async function setFlag(context: PhaseContext, callingPhase: string): Prom
       const state = await mode.state();
       const { closedAt } = record.status.maintenance ?? {};
       if (state.kind !== 'closed' || closedAt === undefined) return undefined;
-      const view = await watchFor({ http, clock, url, timeoutSeconds: 2 }, (seen) =>
-        isOurs(seen, windowId),
-      );
+      const view = await watchFor({ http, clock, url, timeoutSeconds: 2 }, isClosed);
       return view.kind === 'seen'
         ? { closedAt, observed: view.observed, seconds: view.seconds }
         : undefined;
     },
     perform: async () => {
       await mode.close();
-      const view = await watchFor({ http, clock, url, timeoutSeconds }, (seen) =>
-        isOurs(seen, windowId),
-      );
+      const view = await watchFor({ http, clock, url, timeoutSeconds }, isClosed);
       if (view.kind === 'not-seen') {
         return fail({
           code: 'not-closed',
-          message: `The public URL ${url} did not answer 503 with our header within ${formatDuration(timeoutSeconds)}; it answered ${view.observed}.`,
+          message: `The public URL ${url} did not answer ${closedAnswer(mode)} within ${formatDuration(timeoutSeconds)}; it answered ${view.observed}.`,
           state: 'The site is being opened again.',
           next: 'Check that public-url leads to the server blocks of site-files, and that no cache or proxy before them answers.',
         });
@@ -228,6 +224,7 @@ export async function drain(context: PhaseContext, callingPhase: string): Promis
 async function undo(context: PhaseContext): Promise<void> {
   const { record } = context;
   const mode = requireMode(context);
+  const isClosed = isClosedFor(mode, record.status.windowId);
   await mode.open();
   const reopened = await watchFor(
     {
@@ -236,7 +233,7 @@ async function undo(context: PhaseContext): Promise<void> {
       url: requirePublicUrl(context),
       timeoutSeconds: context.plan.disableMaintenance.openTimeout,
     },
-    (view) => !isOurs(view, record.status.windowId),
+    (view) => !isClosed(view),
   );
   if (reopened.kind === 'not-seen') {
     fail({
@@ -294,8 +291,4 @@ function refuseAfterDeadline(context: PhaseContext): void {
 function closedOutputs(context: PhaseContext): Record<string, string> {
   const closedAt = context.record.status.maintenance?.closedAt;
   return closedAt === undefined ? {} : { 'closed-at': closedAt };
-}
-
-function isOurs(view: { kind: string; windowId?: string }, windowId: string): boolean {
-  return view.kind === 'closed' && view.windowId === windowId;
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../ports/clock.ts';
 import type { Http, HttpReply } from '../ports/http.ts';
+import type { MaintenanceMode } from '../ports/maintenance-mode.ts';
 
 /** Header that our closed door answers with; its value is the window's id. */
 export const maintenanceHeader = 'x-maintenance';
@@ -9,21 +10,51 @@ export type PublicView =
   | { readonly kind: 'closed'; readonly windowId: string; readonly observed: string }
   | { readonly kind: 'application'; readonly observed: string }
   /** An error that is not ours: a 5xx of the application or the web server, or no answer at all. */
-  | { readonly kind: 'broken'; readonly observed: string };
+  | {
+      readonly kind: 'broken';
+      /** Of an answer that bears no header of ours; `undefined` when there was no answer, or one that does. */
+      readonly status: number | undefined;
+      readonly observed: string;
+    };
 
 /** Reads an answer as the public's view. */
 export function viewOf(reply: HttpReply): PublicView {
   if (reply.kind === 'no-answer')
-    return { kind: 'broken', observed: `no answer (${reply.reason})` };
+    return { kind: 'broken', status: undefined, observed: `no answer (${reply.reason})` };
   const holder = reply.headers[maintenanceHeader];
   if (holder !== undefined) {
     return reply.status === 503 && reply.headers['retry-after'] !== undefined
       ? { kind: 'closed', windowId: holder, observed: `503 with X-Maintenance: ${holder}` }
-      : { kind: 'broken', observed: `${reply.status} with X-Maintenance: ${holder}` };
+      : {
+          kind: 'broken',
+          status: undefined,
+          observed: `${reply.status} with X-Maintenance: ${holder}`,
+        };
   }
-  if (reply.status >= 500)
-    return { kind: 'broken', observed: `${reply.status} without X-Maintenance` };
-  return { kind: 'application', observed: `${reply.status} without X-Maintenance` };
+  const { status } = reply;
+  const observed = `${status} without X-Maintenance`;
+  return status >= 500 ? { kind: 'broken', status, observed } : { kind: 'application', observed };
+}
+
+/**
+ * Whether a view is that of the door which this window closed. A mode that shows by status alone is one where the
+ * application itself answers 503, with no header of ours and perhaps without `Retry-After`.
+ */
+export function isClosedFor(
+  mode: Pick<MaintenanceMode, 'shows'>,
+  windowId: string,
+): (view: PublicView) => boolean {
+  switch (mode.shows) {
+    case 'header':
+      return (view) => view.kind === 'closed' && view.windowId === windowId;
+    case 'status':
+      return (view) => view.kind === 'broken' && view.status === 503;
+  }
+}
+
+/** How the closed door shows, in words. */
+export function closedAnswer(mode: Pick<MaintenanceMode, 'shows'>): string {
+  return mode.shows === 'header' ? '503 with our header' : '503';
 }
 
 export interface Watch {

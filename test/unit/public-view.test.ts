@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { viewOf, watchFor } from '../../src/phases/public-view.ts';
+import { isClosedFor, viewOf, watchFor } from '../../src/phases/public-view.ts';
 import type { Http, HttpReply, HttpRequest } from '../../src/ports/http.ts';
 import { StillClock } from '../fixtures/memory-host.ts';
 
@@ -31,6 +31,28 @@ describe('what the public sees', () => {
     expect(viewOf(answer(200, ours)).observed).toBe('200 with X-Maintenance: mw-1');
     expect(viewOf(answer(503)).observed).toBe('503 without X-Maintenance');
     expect(viewOf(answer(404)).observed).toBe('404 without X-Maintenance');
+  });
+});
+
+describe('the door that this window closed', () => {
+  test.each<[string, HttpReply, boolean, boolean]>([
+    ['our header', answer(503, ours), true, false],
+    [
+      'the header of another window',
+      answer(503, { ...ours, 'x-maintenance': 'mw-2' }),
+      false,
+      false,
+    ],
+    ['our header without Retry-After', answer(503, { 'x-maintenance': 'mw-1' }), false, false],
+    ['503 of the application', answer(503), false, true],
+    ['503 of the application with Retry-After', answer(503, { 'retry-after': '5' }), false, true],
+    ['another error of the application', answer(502), false, false],
+    ['a page', answer(200), false, false],
+    ['nothing', silence, false, false],
+  ])('%s', (_, reply, byHeader, byStatus) => {
+    const view = viewOf(reply);
+    expect(isClosedFor({ shows: 'header' }, 'mw-1')(view)).toBe(byHeader);
+    expect(isClosedFor({ shows: 'status' }, 'mw-1')(view)).toBe(byStatus);
   });
 });
 
