@@ -1,6 +1,6 @@
 /**
- * Generates what repeats the declarations of `src/plan/`: the metadata and README of every action, the JSON
- * Schema of the plan and its reference. With `--check` it changes nothing, names every file that differs or is
+ * Generates what repeats what is declared elsewhere: the metadata and README of every action, the JSON Schema of the
+ * plan and its reference, the map of runbook and checklist, the workflow for GitHub Enterprise Server. With `--check` it changes nothing, names every file that differs or is
  * stale, and ends with 1.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,8 +11,10 @@ import { actionIds } from '../src/plan/action-ids.ts';
 import { actionFile } from './generate/action-file.ts';
 import { actionReadme } from './generate/action-readme.ts';
 import type { GeneratedFile } from './generate/generated-file.ts';
+import { ghesWorkflow } from './generate/ghes-workflow.ts';
 import { planReference } from './generate/plan-reference.ts';
 import { planJsonSchema } from './generate/plan-schema.ts';
+import { runbookMap } from './generate/runbook-map.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -43,6 +45,8 @@ const files = await Promise.all(
     ...actionIds.flatMap((id) => [actionFile(id), actionReadme(id)]),
     planJsonSchema(),
     planReference(),
+    runbookMap(),
+    ghesWorkflow(),
   ].map(formatted),
 );
 const changed = files.filter(({ path, text }) => contentOf(path) !== text);

@@ -21,8 +21,10 @@ import type { Surroundings } from './surroundings.ts';
 import { guarded, type ActionResult } from './window-session.ts';
 import { databaseOf, secretsOf, worldOf, type World } from './world.ts';
 
-/** Name of the uploaded artifact. */
-export const reportArtifact = 'maintenance-report';
+/** Name of the uploaded artifact: unique in a run, which may hold several windows or be run again. */
+export function reportArtifact(windowId: string, attempt: number): string {
+  return `maintenance-report-${windowId}${attempt > 1 ? `-attempt-${attempt}` : ''}`;
+}
 
 /** Writes the report from the record, or from its travelling copy, and closes the books of a finished window. */
 export function reportSession(surroundings: Surroundings): Promise<ActionResult> {
@@ -60,7 +62,7 @@ export function reportSession(surroundings: Surroundings): Promise<ActionResult>
       'report.json': renderJson(document),
       'report.html': renderHtml(document),
     });
-    const artifactId = await upload(surroundings, directory);
+    const artifactId = await upload(surroundings, copy.status.windowId, directory);
     return {
       outcome: { kind: 'done', detail: `the report is in ${directory}`, outputs: {} },
       outputs: {
@@ -167,12 +169,16 @@ async function writeFiles(
   return directory;
 }
 
-async function upload(surroundings: Surroundings, directory: string): Promise<string | undefined> {
+async function upload(
+  surroundings: Surroundings,
+  windowId: string,
+  directory: string,
+): Promise<string | undefined> {
   if (surroundings.github === undefined) return undefined;
   const { githubArtifacts } = await import('../github/artifact-store.ts');
   try {
     return await githubArtifacts(surroundings.environment).upload(
-      reportArtifact,
+      reportArtifact(windowId, surroundings.run.attempt),
       directory,
       ['report.md', 'report.json', 'report.html'].map((name) => join(directory, name)),
     );

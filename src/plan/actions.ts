@@ -185,7 +185,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
       'window-id': recordOutputs['window-id'],
       state: recordOutputs.state,
       directory: 'Folder of the report files on the runner.',
-      'artifact-id': 'Id of the artifact `maintenance-report`.',
+      'artifact-id': 'Id of the artifact `maintenance-report-…`, named after the window.',
     },
   },
   'maintenance-window': {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { spawn } from 'node:child_process';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findFreePort } from '../../rehearsal/free-port.ts';
@@ -35,8 +35,8 @@ export type ActRun = {
   readonly log: string;
   /** Processes of this run that outlived it, by command; they were killed. */
   readonly survivors: readonly string[];
-  /** The files of an artifact, by name; empty when it was not uploaded. */
-  artifact(name: string): Promise<Readonly<Record<string, string>>>;
+  /** The files of the one artifact whose name begins so, by name; empty when it was not uploaded. */
+  artifact(prefix: string): Promise<Readonly<Record<string, string>>>;
 };
 
 /** Runs `.github/workflows/caller.yml` of a repository by act, with this machine as the runner. */
@@ -110,10 +110,14 @@ export async function runAct(call: ActCall): Promise<ActRun> {
     ),
     log: lines.map(({ jobID = '', msg = '' }) => `${jobID}| ${msg.trimEnd()}`).join('\n'),
     survivors,
-    artifact: async (name) => {
-      const file = join(artifacts, call.runId, name, `${name}.zip`);
-      const zip = await readFile(file).catch(() => undefined);
-      return zip === undefined ? {} : zipEntries(zip);
+    artifact: async (prefix) => {
+      const folder = join(artifacts, call.runId);
+      const names = await readdir(folder).catch(() => []);
+      const [name, ...others] = names.filter((found) => found.startsWith(prefix));
+      if (others.length > 0) throw new Error(`several artifacts begin with ${prefix}`);
+      return name === undefined
+        ? {}
+        : zipEntries(await readFile(join(folder, name, `${name}.zip`)));
     },
   };
 }

@@ -113,7 +113,7 @@ function expectJobs(run: ActRun, results: Readonly<Record<string, string>>): voi
 
 /** The uploaded report, all three forms of it. */
 async function reportOf(run: ActRun): Promise<Report> {
-  const files = await run.artifact('maintenance-report');
+  const files = await run.artifact('maintenance-report-mw-');
   expect(Object.keys(files).sort()).toEqual(['report.html', 'report.json', 'report.md']);
   const report = JSON.parse(files['report.json'] ?? '') as Report;
   for (const name of ['report.html', 'report.md']) {

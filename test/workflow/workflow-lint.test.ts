@@ -70,6 +70,8 @@ test('the workflows are found', () => {
       '.github/workflows/release.yml',
       'examples/workflows/manual.yml',
       'examples/workflows/scheduled.yml',
+      'examples/workflows/fleet.yml',
+      'examples/workflows/window-ghes.yml',
     ]),
   );
 });
@@ -112,7 +114,13 @@ describe('zizmor', () => {
         overlooked.push(`${path}: ${what ?? ''}`);
       }
     }
-    expect(overlooked).toEqual([
+    const [ghes, others] = [true, false].map((wanted) =>
+      overlooked.filter((what) => what.includes('window-ghes.yml') === wanted),
+    );
+    expect([...new Set(ghes)]).toEqual(['examples/workflows/window-ghes.yml: unpinned-uses']);
+    expect(others).toEqual([
+      'examples/workflows/fleet.yml: unpinned-uses',
+      'examples/workflows/fleet.yml: secrets-inherit',
       'examples/workflows/manual.yml: unpinned-uses',
       'examples/workflows/manual.yml: secrets-inherit',
       'examples/workflows/scheduled.yml: unpinned-uses',
@@ -163,7 +171,9 @@ describe('window.yml', () => {
       for (const step of job.steps) {
         const uses = step.uses ?? '';
         expect(Object.keys(step.env ?? {})).toEqual(
-          uses.startsWith('$/') ? ['DATABASE_URL', 'MAINTENANCE_BYPASS_TOKEN'] : [],
+          uses.startsWith('$/')
+            ? ['DATABASE_URL', 'MAINTENANCE_BYPASS_TOKEN', 'SSH_PRIVATE_KEY']
+            : [],
         );
         expect(JSON.stringify(step.with ?? {})).not.toContain('secrets.');
       }
