@@ -38,7 +38,9 @@ export async function verifiedBackup(
   callingPhase: string,
   moment: 'online' | 'closed',
 ): Promise<BackupReceipt> {
-  const { record, host, plan, clock, progress } = context;
+  const { record, plan, clock, progress } = context;
+  // The dump is written by the database's client programs, where these run.
+  const host = context.fleet.database;
   const database = requireDatabase(context);
   const { windowId, name } = record.status;
   const folder = plan.backupDb.directory ?? posix.join(record.place.folder, 'backups');
@@ -100,7 +102,8 @@ async function restoreTest(
   manifest: DumpManifest,
   directory: string,
 ): Promise<{ restoreSeconds: number }> {
-  const { host, plan, record } = context;
+  const { plan, record } = context;
+  const host = context.fleet.database;
   const scratch = databaseName(database.name, record.status.windowId, 'scratch');
   try {
     // A killed run may have left one.
@@ -145,7 +148,7 @@ async function readManifest(
   context: PhaseContext,
   directory: string,
 ): Promise<Json<DumpManifest> | undefined> {
-  const bytes = await context.host.readFile(posix.join(directory, 'manifest.json'));
+  const bytes = await context.fleet.database.readFile(posix.join(directory, 'manifest.json'));
   return bytes === undefined
     ? undefined
     : (JSON.parse(new TextDecoder().decode(bytes)) as Json<DumpManifest>);

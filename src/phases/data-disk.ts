@@ -4,6 +4,7 @@ import type { Host } from '../ports/host.ts';
 /**
  * Bytes free where the server keeps its data; `undefined` where that cannot be seen: the role may not ask for the
  * folder, or the server runs on another machine than this host.
+ * @param host where the database's client programs run
  */
 export async function freeDataBytes(
   host: Host,

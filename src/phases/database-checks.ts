@@ -165,7 +165,8 @@ export async function checkProperties(
 
 /** Space for backup, restore test and restore point, from the size of the database. */
 export async function checkDisk(context: PreflightContext, facts: DatabaseFacts): Promise<Check[]> {
-  const { host, plan } = context;
+  const { plan } = context;
+  const host = context.fleet.database;
   const reserve = plan.preflight.freeDisk;
   const backups = plan.backupDb.directory ?? posix.join(plan.stateDir, plan.name ?? '', 'backups');
   const places = [{ id: 'disk-backup', title: `Disk for the backup (${backups})`, path: backups }];

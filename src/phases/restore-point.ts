@@ -84,7 +84,7 @@ export async function recordProperties(context: PhaseContext, callingPhase: stri
 }
 
 async function situation(context: PhaseContext): Promise<RestorePointSituation> {
-  const { plan, host } = context;
+  const { plan } = context;
   const wanted = plan.runDbMaintenance.restorePoint;
   const facts = await requireDatabase(context).inspect({
     longTransactionSeconds: plan.preflight.longTransaction,
@@ -96,7 +96,7 @@ async function situation(context: PhaseContext): Promise<RestorePointSituation> 
     return no(`the role ${facts.role} does not own the database`);
   if (!facts.canEndSessions)
     return no(`the role ${facts.role} may not end other sessions (pg_signal_backend)`);
-  const free = await freeDataBytes(host, facts);
+  const free = await freeDataBytes(context.fleet.database, facts);
   if (free !== undefined && free < facts.bytes + plan.preflight.freeDisk) {
     return no(`the data folder has ${formatBytes(free)} free for ${formatBytes(facts.bytes)}`);
   }

@@ -174,7 +174,8 @@ describe('disk space', () => {
       asked.push(path);
       return free(path) * mebibyte;
     };
-    const context = { host, plan: planOf(plan) } as unknown as PreflightContext;
+    const fleet = { database: host };
+    const context = { fleet, plan: planOf(plan) } as unknown as PreflightContext;
     return { checks: await checkDisk(context, factsOf(facts)), asked };
   }
 
