@@ -99,6 +99,7 @@ export function contextOf(
   surroundings: Surroundings,
   world: World,
   record: WindowRecord,
+  invocation: Readonly<Record<string, unknown>> = {},
 ): PhaseContext {
   const secrets = secretsOf(plan, surroundings);
   return {
@@ -113,6 +114,8 @@ export function contextOf(
       id: record.status.windowId,
       expectedEnd: new Date(record.status.deadline),
       workspace: surroundings.workspace,
+      // What only an operator asks for.
+      mayLeaveOut: invocation.force === true || invocation['reopen-held'] === true,
     }),
   };
 }
@@ -133,8 +136,9 @@ async function runBody(
 ): Promise<ActionResult> {
   let outcome: PhaseOutcome;
   try {
-    const context = contextOf(settings.plan, surroundings, world, record);
-    outcome = await body(context, settings.invocation);
+    const { plan, invocation } = settings;
+    const context = contextOf(plan, surroundings, world, record, invocation);
+    outcome = await body(context, invocation);
   } catch (error) {
     outcome = { kind: 'failed', failure: failureOf(error), outputs: {} };
   }

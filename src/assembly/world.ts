@@ -95,6 +95,8 @@ export interface ClosingWindow {
   readonly id: string;
   readonly expectedEnd: Date;
   readonly workspace: string;
+  /** An operator consents that web hosts which the plan no longer names are left as they are. */
+  readonly mayLeaveOut?: boolean;
 }
 
 /** How the plan closes the site, on every web host; `undefined` when it does not say. */
@@ -115,7 +117,10 @@ export function modeOf(
     name: host.name,
     mode: nginxOn(plan, { name, publicUrl }, secrets, world, window, { host, address }),
   }));
-  return fleetMode(members, world.fleet.parallel);
+  return fleetMode(members, {
+    parallel: world.fleet.parallel,
+    mayLeaveOut: window.mayLeaveOut ?? false,
+  });
 }
 
 function nginxOn(

@@ -23,6 +23,11 @@ export type ModeState =
   /** Some of several hosts are closed by this window and some are not. */
   | { readonly kind: 'partly-closed'; readonly detail: string };
 
+/** How one of several web hosts stands; `unknown` when it cannot be looked at. */
+export type HostDoor =
+  | { readonly host: string; readonly door: DoorState['kind'] }
+  | { readonly host: string; readonly door: 'unknown'; readonly reason: string };
+
 /** How giving back the prior state went. */
 export type Restoration =
   | { readonly kind: 'nothing-to-do' }
@@ -52,6 +57,13 @@ export interface MaintenanceMode {
   /** Closes. Refuses when somebody else has closed it. The public's view is proved by the caller. */
   close(): Promise<void>;
   state(): Promise<ModeState>;
+  /**
+   * Of several hosts: closes each that can be closed and leaves it closed, whatever becomes of the others; fails
+   * naming those. A mode without it has one host, and `close` is that.
+   */
+  closeEach?(): Promise<void>;
+  /** Of several hosts: how each stands. Never fails for a host that does not answer. */
+  hostDoors?(): Promise<readonly HostDoor[]>;
   /** Opens, when this window closed it; never lifts what somebody else set. */
   open(): Promise<void>;
   /** Gives back exactly what was there before `install`. */
