@@ -1,8 +1,9 @@
 /**
  * Outlives the process that started it by a moment: reads what it has to watch as one JSON object
  * a line from standard input and, when that input ends before everything was withdrawn (its owner
- * is gone: killed, crashed, exited), ends those processes and removes those folders.
+ * is gone: killed, crashed, exited), ends those processes and removes those folders and namespaces.
  */
+import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -12,6 +13,7 @@ import { processStart } from './process-start.ts';
 export type GuardianMessage =
   | { kind: 'process'; id: number; pid: number; startedAt: string; signal: NodeJS.Signals }
   | { kind: 'folder'; id: number; path: string }
+  | { kind: 'namespace'; id: number; name: string }
   | { kind: 'withdraw'; id: number };
 
 type Entry = Exclude<GuardianMessage, { kind: 'withdraw' }>;
@@ -30,6 +32,9 @@ for await (const line of createInterface({ input: process.stdin })) {
 for (const entry of [...entries.values()].reverse()) {
   if (entry.kind === 'folder') {
     rmSync(entry.path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+  } else if (entry.kind === 'namespace') {
+    spawnSync('ip', ['link', 'delete', entry.name], { stdio: 'ignore' });
+    spawnSync('ip', ['netns', 'delete', entry.name], { stdio: 'ignore' });
   } else {
     await endProcess(entry.pid, entry.startedAt, entry.signal);
   }

@@ -27,6 +27,11 @@ export function guardFolder(path: string): Withdraw {
   return watch({ kind: 'folder', id: (lastId += 1), path });
 }
 
+/** Has a network namespace and our interface of the same name removed should we end without doing so ourselves. */
+export function guardNamespace(name: string): Withdraw {
+  return watch({ kind: 'namespace', id: (lastId += 1), name });
+}
+
 function watch(message: Exclude<GuardianMessage, { kind: 'withdraw' }>): Withdraw {
   guardian ??= startGuardian();
   watched.add(message.id);

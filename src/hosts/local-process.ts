@@ -1,12 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { FailureError } from '../ports/failure.ts';
 import type { Command, CommandResult, Session } from '../ports/host.ts';
 import { childEnvironment } from './child-environment.ts';
-import { CapturedOutput, captureLimitBytes, LineSplitter } from './captured-output.ts';
+import { CapturedOutput, LineSplitter } from './captured-output.ts';
+import { cancelled, stillRunning, tooMuchOutput } from './command-failure.ts';
 import { errnoOf, hostFailure } from './host-failure.ts';
 import { endProcessGroup } from './process-group.ts';
+import type { ChildEnd, Relay } from './relay.ts';
 
 /** Seconds after a command's exit for which others that hold its pipes (a daemon it started) are waited for. */
 const stragglerSeconds = 2;
@@ -18,35 +19,8 @@ const longestTimerMilliseconds = 2 ** 31 - 1;
 export interface ProcessOptions {
   readonly signal?: AbortSignal;
   readonly environment: Readonly<Record<string, string>>;
-}
-
-/** The failure of everything that is asked of a host after the run was cancelled. */
-export function cancelled(program: string): FailureError {
-  return new FailureError({
-    code: 'cancelled',
-    message: `The run was cancelled; \`${program}\` was ended or not started.`,
-    state: 'The command and its children are gone; its effects up to then may have happened.',
-    next: 'Run the phase again, or `rollback`; both look at what is there.',
-  });
-}
-
-/** We could not end a command, so its failure must not say that it is gone. */
-function stillRunning(program: string, groupId: number): FailureError {
-  return new FailureError({
-    code: 'host-error',
-    message: `\`${program}\` was to be ended (timeout or cancelled run), but its process group ${groupId} did not go.`,
-    state: 'Some of its processes are still running and may still have effects.',
-    next: `Look at them with \`ps -o pid,user,args -g ${groupId}\`, end them, then run the phase again or \`rollback\`.`,
-  });
-}
-
-function tooMuchOutput(program: string): FailureError {
-  return new FailureError({
-    code: 'host-error',
-    message: `\`${program}\` printed more than ${captureLimitBytes} bytes on its standard output.`,
-    state: 'The command was ended; its effects up to then may have happened.',
-    next: 'Let the command write to a file, or print less, then run the step again.',
-  });
+  /** For a child that only carries a command to where it runs. */
+  readonly relay?: Relay;
 }
 
 /** A line, or the end of lines, that somebody waits for. */
@@ -64,6 +38,7 @@ export class LocalProcess implements Session {
   readonly #child: ChildProcess;
   readonly #interactive: boolean;
   readonly #path: string;
+  readonly #relay: Relay | undefined;
   readonly #stdout = new CapturedOutput();
   readonly #stderr = new CapturedOutput();
   readonly #lines: string[] = [];
@@ -78,7 +53,8 @@ export class LocalProcess implements Session {
 
   constructor(command: Command, options: ProcessOptions, interactive: boolean) {
     const [program, ...args] = command.argv;
-    this.#program = program;
+    this.#relay = options.relay;
+    this.#program = options.relay?.program ?? program;
     this.#command = command;
     this.#interactive = interactive;
     const started = performance.now();
@@ -92,7 +68,7 @@ export class LocalProcess implements Session {
       shell: false,
       stdio: [wantsInput ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     });
-    const onAbort = (): void => this.#stop(cancelled(program));
+    const onAbort = (): void => this.#stop(cancelled(this.#program));
     options.signal?.addEventListener('abort', onAbort, { once: true });
     const timer =
       command.timeoutSeconds === undefined
@@ -127,8 +103,9 @@ export class LocalProcess implements Session {
     const child = this.#child;
     const stdoutLines = new LineSplitter((line) => this.#takeLine(line));
     const stderrLines = new LineSplitter((line) => this.#command.onStderrLine?.(line));
-    child.stdout?.on('data', (chunk: Buffer) =>
+    child.stdout?.on('data', (raw: Buffer) =>
       this.#guard(() => {
+        const chunk = this.#relay?.stdout(raw) ?? raw;
         if (!this.#interactive) this.#stdout.add(chunk);
         stdoutLines.add(chunk);
         if (this.#stdout.truncated && !this.#interactive && !this.#command.onStdoutLine) {
@@ -136,8 +113,9 @@ export class LocalProcess implements Session {
         }
       }),
     );
-    child.stderr?.on('data', (chunk: Buffer) =>
+    child.stderr?.on('data', (raw: Buffer) =>
       this.#guard(() => {
+        const chunk = this.#relay?.stderr(raw) ?? raw;
         this.#stderr.add(chunk);
         stderrLines.add(chunk);
       }),
@@ -150,9 +128,11 @@ export class LocalProcess implements Session {
     this.#ended = true;
     if (this.#ending !== undefined) await this.#ending;
     if (this.#failure !== undefined) throw this.#failure;
-    if (end.error !== undefined) return this.#notStarted(end.error, started);
+    if (end.error !== undefined && this.#relay === undefined) {
+      return this.#notStarted(end.error, started);
+    }
     return {
-      exitCode: end.exitCode,
+      exitCode: await this.#exitCode(end),
       stdout: this.#stdout.text(),
       stderr: this.#stderr.text(),
       timedOut: this.#timedOut,
@@ -160,7 +140,12 @@ export class LocalProcess implements Session {
     };
   }
 
-  #closed(): Promise<{ readonly exitCode: number | null; readonly error?: Error }> {
+  async #exitCode(end: ChildEnd): Promise<number | null> {
+    if (this.#relay === undefined) return end.exitCode;
+    return this.#ending === undefined ? this.#relay.exitCode(end) : null;
+  }
+
+  #closed(): Promise<ChildEnd> {
     const child = this.#child;
     let straggler: NodeJS.Timeout | undefined;
     return new Promise((resolve) => {
@@ -178,14 +163,17 @@ export class LocalProcess implements Session {
         resolve({ exitCode: null });
       };
       // `close` waits for the pipes, which a daemon that the command started may hold open for ever.
-      child.once('exit', () => {
-        straggler = setInterval(() => {
+      const letGo = (): void => {
+        straggler ??= setInterval(() => {
           // Somebody has yet to read what the command itself printed.
           if (child.stdout?.isPaused() === true) return;
           child.stdout?.destroy();
           child.stderr?.destroy();
+          child.kill();
         }, stragglerSeconds * 1000);
-      });
+      };
+      child.once('exit', letGo);
+      void this.#relay?.over.then(letGo);
     });
   }
 
@@ -250,12 +238,19 @@ export class LocalProcess implements Session {
     this.#failure ??= failure;
     const groupId = this.#child.pid;
     if (groupId === undefined || this.#ended) return;
-    this.#ending ??= endProcessGroup(groupId).then((gone) => {
+    this.#ending ??= this.#endEverywhere(groupId).then((gone) => {
       this.#discard();
       if (gone) return;
       this.#failure = stillRunning(this.#program, groupId);
       this.#giveUp();
     });
+  }
+
+  /** The command where it runs first: without its carrier it could no longer be reached. */
+  async #endEverywhere(groupId: number): Promise<boolean> {
+    const unsure = await this.#relay?.end();
+    if (unsure !== undefined) this.#failure = unsure;
+    return endProcessGroup(groupId);
   }
 
   /** Lets the rest of the output flow so that the end can be seen; unread lines stay in the result. */

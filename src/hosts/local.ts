@@ -12,13 +12,14 @@ import {
   stat,
   statfs,
 } from 'node:fs/promises';
-import { dirname, isAbsolute, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { fail } from '../ports/failure.ts';
 import type { Host } from '../ports/host.ts';
+import { absolutePath } from './absolute-path.ts';
 import { appendDurably, createExclusively, replaceFile, syncFolder } from './durable-file.ts';
 import { errnoOf, hostFailure } from './host-failure.ts';
-import { cancelled, LocalProcess } from './local-process.ts';
+import { cancelled } from './command-failure.ts';
+import { LocalProcess } from './local-process.ts';
 
 export interface LocalHostOptions {
   /** Ends running commands and refuses new ones; files are still read and written, for they are quick. */
@@ -43,16 +44,6 @@ async function whenThere<T>(action: Promise<T>): Promise<T | undefined> {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
     throw error;
   }
-}
-
-function absolute(path: string): string {
-  if (isAbsolute(path) && !path.includes('\0')) return path;
-  return fail({
-    code: 'host-error',
-    message: `The path ${JSON.stringify(path)} is not absolute.`,
-    state: 'Nothing was touched.',
-    next: 'Give a path that begins with /.',
-  });
 }
 
 /** Creates the missing folders of a path, each with `mode` whatever the umask: a web server must be able to traverse them. */
@@ -95,33 +86,35 @@ export function localHost(options: LocalHostOptions): Host {
     run: async (command) => begin(command, false).result,
     start: async (command) => begin(command, true),
     readFile: (path) =>
-      attempt(`read ${path}`, 'Nothing was changed.', () => whenThere(readFile(absolute(path)))),
+      attempt(`read ${path}`, 'Nothing was changed.', () =>
+        whenThere(readFile(absolutePath(path))),
+      ),
     writeFile: (path, bytes, how) =>
       attempt(`write ${path}`, 'The file is as it was before.', () =>
-        replaceFile(absolute(path), bytes, how),
+        replaceFile(absolutePath(path), bytes, how),
       ),
     createFile: (path, bytes, how) =>
       attempt(`create ${path}`, 'The file was not created.', () =>
-        createExclusively(absolute(path), bytes, how),
+        createExclusively(absolutePath(path), bytes, how),
       ),
     appendFile: (path, text, mode) =>
       attempt(`append to ${path}`, 'The file ends as it did before.', () =>
-        appendDurably(absolute(path), text, mode),
+        appendDurably(absolutePath(path), text, mode),
       ),
     makeDirectory: (path, mode) =>
       attempt(`create the folder ${path}`, 'Nothing else was changed.', () =>
-        makeFolders(resolve(absolute(path)), mode),
+        makeFolders(resolve(absolutePath(path)), mode),
       ),
     rename: (from, to) =>
       attempt(`rename ${from} to ${to}`, 'Both names are as they were before.', async () => {
-        await rename(absolute(from), absolute(to));
+        await rename(absolutePath(from), absolutePath(to));
         const done = `${from} is now ${to}`;
         await syncFolder(dirname(to), done);
         if (dirname(from) !== dirname(to)) await syncFolder(dirname(from), done);
       }),
     remove: (path) =>
       attempt(`remove ${path}`, 'Some of it may be left.', async () => {
-        const target = resolve(absolute(path));
+        const target = resolve(absolutePath(path));
         if ((await whenThere(lstat(target))) === undefined) return;
         if (target === dirname(target)) throw new Error('that is the whole machine');
         await rm(target, { recursive: true, force: true });
@@ -129,7 +122,7 @@ export function localHost(options: LocalHostOptions): Host {
       }),
     list: (path) =>
       attempt(`list ${path}`, 'Nothing was changed.', async () => {
-        const names = await readdir(absolute(path)).catch((error: unknown) => {
+        const names = await readdir(absolutePath(path)).catch((error: unknown) => {
           if (errnoOf(error) === 'ENOENT') return [];
           throw error;
         });
@@ -137,22 +130,22 @@ export function localHost(options: LocalHostOptions): Host {
       }),
     status: (path) =>
       attempt(`look at ${path}`, 'Nothing was changed.', async () => {
-        const found = await whenThere(stat(absolute(path)));
+        const found = await whenThere(stat(absolutePath(path)));
         if (found === undefined) return undefined;
         const kind = found.isFile() ? 'file' : found.isDirectory() ? 'directory' : 'other';
         const { size: bytes, uid, gid } = found;
         return { kind, bytes, mode: found.mode & 0o7777, uid, gid } as const;
       }),
     realPath: (path) =>
-      attempt(`resolve ${path}`, 'Nothing was changed.', () => realpath(absolute(path))),
+      attempt(`resolve ${path}`, 'Nothing was changed.', () => realpath(absolutePath(path))),
     freeBytes: (path) =>
       attempt(`measure the free space of ${path}`, 'Nothing was changed.', () =>
-        freeBytes(resolve(absolute(path))),
+        freeBytes(resolve(absolutePath(path))),
       ),
     sha256: (path) =>
       attempt(`read ${path}`, 'Nothing was changed.', async () => {
         const hash = createHash('sha256');
-        await pipeline(createReadStream(absolute(path)), hash);
+        await pipeline(createReadStream(absolutePath(path)), hash);
         return hash.digest('hex');
       }),
   };

@@ -16,7 +16,10 @@ export interface Command {
 }
 
 export interface CommandResult {
-  /** Exit code; 127 when the program is not there; `null` when a signal ended it. */
+  /**
+   * Exit code; 127 when the program is not there; `null` when a signal ended it. A host behind a shell (SSH, sudo)
+   * cannot tell exit codes of 130 to 159 from signals: they are `null` too.
+   */
   readonly exitCode: number | null;
   readonly stdout: string;
   readonly stderr: string;
