@@ -12,6 +12,7 @@ import { openRecord, readHistory, type WindowRecord } from '../record/window-rec
 import type { Machines } from './machines.ts';
 import { assembleSettings, type AssembledSettings } from './settings.ts';
 import type { Surroundings } from './surroundings.ts';
+import { servicesOf } from './services.ts';
 import { databaseOf, modeOf, secretsOf, secretValues, worldOf, type World } from './world.ts';
 import { deadlineOf, recordOutputs, type ActionResult } from './window-session.ts';
 
@@ -53,6 +54,7 @@ export async function preflightSession(
       expectedEnd: new Date(now.getTime() + plan.window.duration * 1000),
       workspace: surroundings.workspace,
     }),
+    services: servicesOf(plan, world, known?.status.windowId ?? 'preflight'),
     github: await githubOf(surroundings),
     gated: id === 'preflight',
     existing,

@@ -11,6 +11,7 @@ import { openRecord, takeRecord, type WindowRecord } from '../record/window-reco
 import { machinesOf, type Machines } from './machines.ts';
 import { assembleSettings, type AssembledSettings } from './settings.ts';
 import type { Surroundings } from './surroundings.ts';
+import { servicesOf } from './services.ts';
 import { databaseOf, modeOf, secretsOf, worldOf, type World } from './world.ts';
 
 /** What an action gives back to its face. */
@@ -117,6 +118,7 @@ export function contextOf(
       // What only an operator asks for.
       mayLeaveOut: invocation.force === true || invocation['reopen-held'] === true,
     }),
+    services: servicesOf(plan, world, record.status.windowId),
   };
 }
 

@@ -5,6 +5,7 @@ import type { WindowState } from '../record/life.ts';
 import { conclude, done, skipped, type PhaseContext, type PhaseOutcome } from './phase.ts';
 import { watchFor } from './public-view.ts';
 import { requireMode, requirePublicUrl, requireState } from './requirements.ts';
+import { startServices } from './services.ts';
 
 const phase = 'disable-maintenance';
 
@@ -19,6 +20,7 @@ export function disableMaintenance(
       return skipped('this window did not close the site; nothing is lifted that it did not set');
     }
     if (record.status.state === 'reopened') {
+      await startServices(context, phase, 'when-open');
       await giveBack(context, phase);
       return done('the site is open already', downtimeOutputs(context));
     }
@@ -33,11 +35,16 @@ export function disableMaintenance(
       'Run `rollback` to make the system safe; after repairing a held system by hand, use reopen-held.',
     );
     if (!options.reopenHeld) refuseAfterFailedTests(context);
+    await startServices(context, phase, 'before-tests');
     await countWrites(context);
     await record.become('reopening');
     await liftFlag(context, phase);
     await record.become('reopened');
-    await giveBack(context, phase);
+    try {
+      await startServices(context, phase, 'when-open');
+    } finally {
+      await giveBack(context, phase);
+    }
     return done(
       `the public reaches the application after ${formatDuration(downtimeSeconds(context) ?? 0)} of maintenance`,
       downtimeOutputs(context),

@@ -5,6 +5,7 @@ import type { Fleet } from '../ports/fleet.ts';
 import type { Host } from '../ports/host.ts';
 import type { Http } from '../ports/http.ts';
 import type { MaintenanceMode } from '../ports/maintenance-mode.ts';
+import type { ManagedService } from '../ports/services.ts';
 import type { StepContext } from '../record/step.ts';
 
 /** What every phase works with: the record, the plan, and the ports to the world. */
@@ -24,6 +25,8 @@ export interface PhaseContext extends StepContext {
   readonly database: Database | undefined;
   /** `undefined` when the plan has no maintenance mode (no site files). */
   readonly mode: MaintenanceMode | undefined;
+  /** What is stopped while the site is closed, in the order of the stops. */
+  readonly services: readonly ManagedService[];
 }
 
 /** How a phase ended; outcomes are data, nothing is thrown past a phase. */

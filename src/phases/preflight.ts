@@ -11,6 +11,7 @@ import { checkDatabase, checkDisk, checkProperties, inspectDatabase } from './da
 import { checkGates } from './gate-checks.ts';
 import type { PhaseContext } from './phase.ts';
 import { viewOf } from './public-view.ts';
+import { checkServices } from './services.ts';
 import { runChecks } from './smoke-test.ts';
 
 /** Preflight looks and touches nothing, so it works without a record. */
@@ -42,6 +43,7 @@ export async function preflight(context: PreflightContext): Promise<PreflightRes
   checks.push(await checkPublicUrl(context));
   if (context.mode !== undefined)
     checks.push(...(await guarded('mode', 'Maintenance mode', context.mode.check())));
+  checks.push(...(await checkServices(context)));
   const facts = await inspectDatabase(context, checks);
   if (facts !== undefined) {
     checks.push(

@@ -9,6 +9,7 @@ import { drain, installHook, setFlag } from './enable-maintenance.ts';
 import { conclude, done, skipped, type PhaseContext, type PhaseOutcome } from './phase.ts';
 import { requireMode } from './requirements.ts';
 import { unseal } from './restore-point.ts';
+import { quietServices, startServices } from './services.ts';
 import { provenChecks } from './smoke-test.ts';
 import { acceptedLoss, lossFoundClosed, refuseLoss } from './write-loss.ts';
 
@@ -143,6 +144,7 @@ async function act(
       if (wasOpen) await installHook(context, phase);
       await setFlag(context, phase);
       if (wasOpen) await letFinish(context);
+      await quietServices(context, phase);
       const loss = await lossFoundClosed(context, phase);
       if (loss !== undefined) {
         if (record.status.rollback?.from === 'reopened') return withdraw(context, loss);
@@ -174,7 +176,9 @@ async function withdraw(
   context: PhaseContext,
   loss: Omit<Failure, 'state'>,
 ): Promise<PhaseOutcome> {
+  await startServices(context, phase, 'before-tests');
   await liftFlag(context, phase);
+  await startServices(context, phase, 'when-open');
   await giveBack(context, phase);
   await context.record.become('reopened', { rollback: undefined });
   return {
@@ -189,10 +193,12 @@ async function withdraw(
 }
 
 async function testAndReopen(context: PhaseContext): Promise<void> {
+  await startServices(context, phase, 'before-tests');
   if (context.plan.smokeTest.checks.length > 0) await provenChecks(context, phase);
   if (context.record.status.maintenance !== undefined && context.mode !== undefined) {
     await liftFlag(context, phase);
   }
+  await startServices(context, phase, 'when-open');
   await cleanUp(context);
   await finish(context);
 }

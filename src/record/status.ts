@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { databasePropertiesSchema } from '../ports/database-properties.ts';
 import { blastClasses, windowStates } from './life.ts';
+import { serviceRecordSchema } from './services.ts';
 
 /** The version of the record's format that this code writes; a newer one is refused, not guessed at. */
 export const recordVersion = 1;
@@ -120,6 +121,8 @@ export const windowStatusSchema = z.object({
     .optional(),
   /** Closures before the current one: a rollback after reopening closes a second time. */
   earlierClosures: z.array(z.object({ closedAt: z.string(), reopenedAt: z.string() })).optional(),
+  /** Written before the first service is stopped. */
+  services: z.array(serviceRecordSchema).optional(),
   /** The application's database as it was before this window. */
   database: databasePropertiesSchema.optional(),
   backup: backupReceiptSchema.optional(),

@@ -9,6 +9,7 @@ import {
   secretReference,
   setting,
 } from '../setting-types.ts';
+import { servicesType } from './services.ts';
 
 const headerName = z
   .string('is a header name')
@@ -97,6 +98,12 @@ export const enableMaintenanceShape = {
   'drain-timeout': setting(duration().prefault('30s'), {
     form: 'text',
     description: 'How long requests under way may take to end before everything is undone.',
+  }),
+  services: setting(servicesType, {
+    form: 'document',
+    description:
+      'What is stopped while the site is closed, in this order, and started again in reverse: systemd units (`unit`), Compose services (`compose`), cron jobs (`cron`), your own commands (`command`). Only what was running is started again.',
+    example: '- id: workers\n  kind: unit\n  unit: shop-workers.service',
   }),
 };
 
