@@ -7,6 +7,7 @@ import { runStep } from '../record/step.ts';
 import type { SmokeResult } from '../record/status.ts';
 import { conclude, done, skipped, type PhaseContext, type PhaseOutcome } from './phase.ts';
 import { requireDatabase, requirePublicUrl } from './requirements.ts';
+import { startServices } from './services.ts';
 
 const phase = 'smoke-test';
 
@@ -24,6 +25,7 @@ export async function smokeTest(context: PhaseContext): Promise<PhaseOutcome> {
   const runsBefore = record.status.smokeTests?.length ?? 0;
   const outcome = await conclude(async () => {
     if (context.plan.smokeTest.checks.length === 0) return skipped('the plan has no checks');
+    await startServices(context, phase, 'before-tests');
     const results = await provenChecks(context, phase);
     return done(`${results.length} checks passed`);
   });
