@@ -66,12 +66,43 @@ describe('the configuration as nginx -T prints it', () => {
     expect(readEffectiveConfig(loop).servers.length).toBeGreaterThan(0);
   });
 
+  test('has headings only where an include leads, for files may hold comments that look like them', () => {
+    const pasted = `# configuration file /a/nginx.conf:
+http { include sites/*; include [z-a]; }
+
+# configuration file /a/sites/shop:
+# configuration file /a/nginx.conf:
+# configuration file /old/sites/shop:
+server { listen 80; }
+# configuration file /a/sites/shop:
+server { listen 81; }
+
+# configuration file /a/sites/wiki:
+server { listen 82; }
+`;
+    const { paths, servers } = readEffectiveConfig(pasted);
+    expect(paths).toEqual(['/a/nginx.conf', '/a/sites/shop', '/a/sites/wiki']);
+    expect(servers.map(({ path }) => path)).toEqual([
+      '/a/sites/shop',
+      '/a/sites/shop',
+      '/a/sites/wiki',
+    ]);
+  });
+
+  test('tells the names of all directives', () => {
+    expect([...config.directives].sort()).toEqual([
+      ...['http', 'include', 'listen', 'location', 'open_file_cache', 'server', 'stream'],
+      ...['text/html', 'types', 'upstream', 'user'],
+    ]);
+  });
+
   test('of nothing is nothing', () => {
     expect(readEffectiveConfig('')).toEqual({
       paths: [],
       httpOpenFileCache: 'unset',
       servers: [],
       includes: [],
+      directives: new Set(),
     });
   });
 });

@@ -35,6 +35,22 @@ function render(changed: Partial<NginxModeSettings> = {}, page = '<p>ü</p>'): r
 }
 
 describe('the snippet', () => {
+  test("frees its own locations, and no others, of the site's filters", () => {
+    const quieted = ['sub_filter_types', 'header_filter_by_lua'] as const;
+    const found = parseConfig(
+      Buffer.from(renderSnippet(settings, { ...hook, quieted }, '<p>')),
+      'snippet',
+    );
+    const names = (directives: readonly Directive[] = []) => directives.map(({ name }) => name);
+    const wanted = ['sub_filter_types', 'header_filter_by_lua_block'];
+    const locations = found.filter(({ name }) => name === 'location');
+    expect(locations).toHaveLength(3);
+    for (const { body } of locations) {
+      expect(names(body?.directives)).toEqual(expect.arrayContaining(wanted));
+    }
+    expect(names(found)).not.toEqual(expect.arrayContaining([expect.stringMatching(/filter/)]));
+  });
+
   test('sets nothing that locations of the site would inherit', () => {
     const inherited = render().filter(({ name }) => !['set', 'if', 'location'].includes(name));
     expect(inherited).toEqual([]);
@@ -152,12 +168,16 @@ describe('a prior state from a record', () => {
     folder: settings.folder,
     hookId: hook.id,
     openFileCacheOff: false,
+    quieted: ['sub_filter_types'],
     snippetBefore: null,
     files: [file],
   };
 
   test('comes back through JSON', () => {
     expect(parsePrior(JSON.parse(JSON.stringify(prior)), settings.folder)).toEqual(prior);
+    // Records of version 0.1 know nothing of filters.
+    const { quieted: _quieted, ...older } = prior;
+    expect(parsePrior(older, settings.folder)).toEqual({ ...prior, quieted: [] });
   });
 
   test.each([

@@ -26,6 +26,7 @@ describe('words as nginx reads them', () => {
     ['single quotes too', `log_format a '"$b"';`, ['log_format', 'a', '"$b"']],
     ['escapes are resolved', String.raw`set $a "a\"b\\c\n\d";`, ['set', '$a', 'a"b\\c\n\\d']],
     ['a variable in braces', 'set $a ${b}c;', ['set', '$a', '${b}c']],
+    ['several braces after a dollar', 'set $a ${{b;', ['set', '$a', '${{b']],
     ['a brace ends a word', 'server{listen 80;}', ['server', 'listen', '80']],
     ['a closing brace within a word does not', 'location ~ ^/a}b { }', ['location', '~', '^/a}b']],
     ['a quote within a word is a letter', `set $a b"c;`, ['set', '$a', 'b"c']],
@@ -63,6 +64,21 @@ describe('words as nginx reads them', () => {
     expect(parseConfig(Buffer.from(text), 'site').map(({ args }) => args)).toEqual([['/'], ['/b']]);
   });
 
+  // As nginx's Lua module 0.10.23 was seen to read them.
+  test.each([
+    ['a quote in prose', "it's }", "it's "],
+    ['a quote whose line ends before it does', 'a = "x\n} # "', 'a = "x\n'],
+    ['a quote whose line ends with a backslash', 'a = "x\\\n} # "', 'a = "x\\\n'],
+    ['a quote after one without an end', `it's "}" }`, `it's "}" `],
+    ['an escaped quote after one without an end', `"\\"} `, `"\\"`],
+  ])('%s that is no Lua string does not hide the end', (_, text, code) => {
+    const start = 'content_by_lua_block {';
+    const found = tokenize(Buffer.from(`${start}${text}\n`), 'site').find(
+      ({ kind }) => kind === 'lua',
+    );
+    expect(found).toEqual({ kind: 'lua', start: start.length, end: start.length + code.length });
+  });
+
   test.each([
     ['an unended quote', 'a;\nset $a "b;', 'line 2'],
     ['an unended Lua block', 'content_by_lua_block { "}" ', 'line 1'],
@@ -72,6 +88,7 @@ describe('words as nginx reads them', () => {
     ['a directive without end', 'listen 80', 'line 1'],
     ['a directive without end in a block', 'server { listen 80 }', 'line 1'],
     ['an empty directive', ';', 'line 1'],
+    ['blocks in blocks without measure', `${'a{\n'.repeat(5000)}${'}'.repeat(5000)}`, 'line 201'],
   ])('refuses %s and names the line', (_, text, line) => {
     const failure = failureCode(() => parseConfig(Buffer.from(text), '/etc/site'));
     expect(failure.code).toBe('nginx-unreadable');

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { failureOf } from '../../ports/failure.ts';
 import type { Check } from '../../ports/maintenance-mode.ts';
+import { answersBeforeHook } from './answer-filters.ts';
 import { flagState } from './flag.ts';
 import { preparePage, type HookContext } from './hook-context.ts';
 import { describeSites, readSites, type Site } from './sites.ts';
@@ -105,7 +106,23 @@ async function checkLoaded(
         : `left in ${hooked.join(', ')} by an earlier window; this window takes it over`;
     },
   );
-  return [cache.check, stray.check];
+  return [cache.check, stray.check, checkBeforeHook(config)];
+}
+
+function checkBeforeHook({ effective }: LoadedConfig): Check {
+  const title = {
+    id: 'nginx-before-hook',
+    title: 'Nothing answers before the hook',
+    limit: 'no Lua code in the phase in which the hook decides',
+  };
+  const names = answersBeforeHook(effective.directives);
+  if (names.length === 0) return { ...title, verdict: 'passed', value: 'nothing' };
+  return {
+    ...title,
+    verdict: 'warning',
+    value: `${names.join(', ')} runs before it, and what that code answers itself is answered while the site is closed`,
+    next: 'See that the code answers nothing that has to be closed, or let it run later (rewrite_by_lua).',
+  };
 }
 
 async function checkPage(context: HookContext): Promise<Check> {

@@ -18,21 +18,33 @@ export interface Directive {
   };
 }
 
+interface Head {
+  readonly words: readonly string[];
+  readonly start: number;
+  readonly line: number;
+}
+
 interface OpenBlock {
-  readonly head: { readonly words: readonly string[]; readonly start: number };
+  readonly head: Head;
   readonly bodyStart: number;
   readonly directives: Directive[];
 }
 
+/** Deeper than anybody writes, and shallow enough for functions that call themselves for each level. */
+const deepestBlock = 200;
+
 /**
  * Reads the directives of one file (includes are not followed).
- * @throws FailureError `nginx-unreadable` where nginx would refuse the file as well
+ * @throws FailureError `nginx-unreadable` where nginx would refuse the file as well, and where blocks nest
+ *   deeper than {@link deepestBlock}
  */
 export function parseConfig(bytes: Uint8Array, path: string): readonly Directive[] {
   const top: Directive[] = [];
   const open: OpenBlock[] = [];
+  const lineAt = lineCounter(bytes);
   let words: string[] = [];
   let start = 0;
+  let line = 1;
   const refuse = (offset: number, problem: string): never =>
     fail({
       code: 'nginx-unreadable',
@@ -40,20 +52,18 @@ export function parseConfig(bytes: Uint8Array, path: string): readonly Directive
       state: 'The file was not touched.',
       next: 'Run `nginx -t`, repair what it names, then run the step again.',
     });
-  const add = (
-    head: OpenBlock['head'],
-    end: number,
-    body: Directive['body'] | undefined,
-    into: Directive[],
-  ) => {
-    const [name = '', ...args] = head.words;
-    const line = lineOf(bytes, head.start);
+  const add = (head: Head, end: number, body: Directive['body'] | undefined, into: Directive[]) => {
+    const {
+      words: [name = '', ...args],
+      start: from,
+      line: at,
+    } = head;
     into.push({
       name,
       args,
-      start: head.start,
+      start: from,
       end,
-      line,
+      line: at,
       ...(body === undefined ? {} : { body }),
     });
   };
@@ -62,17 +72,23 @@ export function parseConfig(bytes: Uint8Array, path: string): readonly Directive
     const into = open.at(-1)?.directives ?? top;
     switch (token.kind) {
       case 'word':
-        if (words.length === 0) start = token.start;
+        if (words.length === 0) {
+          start = token.start;
+          line = lineAt(start);
+        }
         words.push(token.text);
         break;
       case 'semicolon':
         if (words.length === 0) refuse(token.start, 'a `;` ends no directive');
-        add({ words, start }, token.end, undefined, into);
+        add({ words, start, line }, token.end, undefined, into);
         words = [];
         break;
       case 'open':
         if (words.length === 0) refuse(token.start, 'a `{` follows no directive');
-        open.push({ head: { words, start }, bodyStart: token.end, directives: [] });
+        if (open.length === deepestBlock) {
+          refuse(token.start, `blocks nest deeper than ${deepestBlock}`);
+        }
+        open.push({ head: { words, start, line }, bodyStart: token.end, directives: [] });
         words = [];
         break;
       case 'close': {
@@ -94,4 +110,14 @@ export function parseConfig(bytes: Uint8Array, path: string): readonly Directive
   const unclosed = open.at(-1);
   if (unclosed !== undefined) refuse(unclosed.head.start, 'this block has no `}`');
   return top;
+}
+
+/** Line of a byte offset, counted from 1; to be asked for growing offsets, so that a file is gone through once. */
+function lineCounter(bytes: Uint8Array): (offset: number) => number {
+  let at = 0;
+  let line = 1;
+  return (offset) => {
+    for (; at < offset; at += 1) if (bytes[at] === 10) line += 1;
+    return line;
+  };
 }

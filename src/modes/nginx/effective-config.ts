@@ -21,9 +21,11 @@ export interface EffectiveConfig {
   readonly servers: readonly EffectiveServer[];
   /** Every `include` with the file it stands in. */
   readonly includes: readonly { readonly path: string; readonly pattern: string }[];
+  /** Names of all directives anywhere in it. */
+  readonly directives: ReadonlySet<string>;
 }
 
-const heading = /^# configuration file (.+):$/;
+const heading = /^# configuration file (.+):$/gm;
 const deepestInclude = 30;
 
 /**
@@ -49,9 +51,9 @@ export function readEffectiveConfig(dump: string): EffectiveConfig {
   ): readonly { path: string; directive: Directive }[] =>
     directives.flatMap((directive) => {
       if (directive.name !== 'include' || depth > deepestInclude) return [{ path, directive }];
-      const pattern = posix.resolve(prefix, directive.args[0] ?? '');
+      const pattern = globExpression(posix.resolve(prefix, directive.args[0] ?? ''));
       return paths
-        .filter((candidate) => matchesGlob(candidate, pattern))
+        .filter((candidate) => pattern.test(candidate))
         .flatMap((included) => expand(included, files.get(included) ?? [], depth + 1));
     });
 
@@ -68,22 +70,47 @@ export function readEffectiveConfig(dump: string): EffectiveConfig {
       servers.push({ path: inner.path, openFileCache: settings[0] ?? 'unset' });
     }
   }
-  const includes = paths.flatMap((path) =>
-    allDirectives(files.get(path) ?? [])
-      .filter(({ name }) => name === 'include')
-      .map(({ args }) => ({ path, pattern: args[0] ?? '' })),
+  const all = paths.flatMap((path) =>
+    allDirectives(files.get(path) ?? []).map((directive) => ({ path, directive })),
   );
-  return { paths, httpOpenFileCache, servers, includes };
+  const includes = all
+    .filter(({ directive }) => directive.name === 'include')
+    .map(({ path, directive }) => ({ path, pattern: directive.args[0] ?? '' }));
+  const directives = new Set(all.map(({ directive }) => directive.name));
+  return { paths, httpOpenFileCache, servers, includes, directives };
 }
 
+/**
+ * The files of a dump. Somebody may have a comment in a file that looks like one of nginx's headings (from a
+ * dump that was pasted): a heading counts only when an `include` leads to its file, and once.
+ */
 function sections(dump: string): readonly { path: string; text: string }[] {
-  const found: { path: string; lines: string[] }[] = [];
-  for (const line of dump.split('\n')) {
-    const path = heading.exec(line)?.[1];
-    if (path !== undefined) found.push({ path, lines: [] });
-    else found.at(-1)?.lines.push(line);
+  const found = [...dump.matchAll(heading)].map((match) => ({
+    path: match[1] ?? '',
+    start: match.index,
+    bodyStart: match.index + match[0].length + 1,
+  }));
+  const main = found[0];
+  if (main === undefined) return [];
+  const seen = new Set([main.path]);
+  let headings = found.slice(1);
+  if (headings.length > 0) {
+    // Headings are comments, so that all files together can be read as one.
+    const prefix = posix.dirname(main.path);
+    const leadsTo = allDirectives(parseConfig(Buffer.from(dump), 'what `nginx -T` prints'))
+      .filter(({ name }) => name === 'include')
+      .map(({ args }) => globExpression(posix.resolve(prefix, args[0] ?? '')));
+    headings = headings.filter(({ path }) => {
+      if (seen.has(path) || !leadsTo.some((pattern) => pattern.test(path))) return false;
+      seen.add(path);
+      return true;
+    });
   }
-  return found.map(({ path, lines }) => ({ path, text: lines.join('\n') }));
+  const files = [main, ...headings];
+  return files.map(({ path, bodyStart }, index) => ({
+    path,
+    text: dump.slice(bodyStart, files[index + 1]?.start ?? dump.length),
+  }));
 }
 
 function allDirectives(directives: readonly Directive[]): readonly Directive[] {
@@ -98,17 +125,25 @@ function cacheSetting(directive: Directive): OpenFileCache | undefined {
   return directive.args[0] === 'off' ? 'off' : 'on';
 }
 
-/** The wildcards of glob(7), which nginx's `include` takes. */
-function matchesGlob(path: string, pattern: string): boolean {
-  if (path === pattern) return true;
-  if (!/[*?[]/.test(pattern)) return false;
+/** A pattern with the wildcards of glob(7), which nginx's `include` takes. */
+function globExpression(pattern: string): RegExp {
   const expression = pattern.replaceAll(/\[!?[^\]]*\]|[\s\S]/g, (part) => {
+    if (!/[*?[]/.test(pattern)) return escaped(part);
     if (part === '*') return '[^/]*';
     if (part === '?') return '[^/]';
     if (part.length > 1) return part.replace(/^\[!/, '[^').replaceAll('\\', '\\\\');
-    return part.replace(/[\\^$.|+()[\]{}]/, String.raw`\$&`);
+    return escaped(part);
   });
-  return new RegExp(`^${expression}$`).test(path);
+  try {
+    return new RegExp(`^${expression}$`);
+  } catch {
+    // A range such as [z-a], which leads nowhere.
+    return /(?!)/;
+  }
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[\\^$.|+*?()[\]{}]/g, String.raw`\$&`);
 }
 
 /**

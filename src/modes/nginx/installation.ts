@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { fail, failureOf, FailureError, type Failure } from '../../ports/failure.ts';
+import { answerFiltersIn } from './answer-filters.ts';
 import { failClosedByAnother, flagState } from './flag.ts';
 import { preparePage, sha256Of, type HookContext } from './hook-context.ts';
 import { answersInARow, awaitHook, describeAnswer } from './hook-proof.ts';
@@ -46,6 +47,7 @@ export async function planHook(context: HookContext): Promise<NginxPrior> {
     folder: settings.folder,
     hookId: randomBytes(16).toString('hex'),
     openFileCacheOff,
+    quieted: [...answerFiltersIn(config.effective.directives)],
     snippetBefore: snippet === undefined ? null : sha256Of(snippet),
     files,
   };
@@ -64,7 +66,8 @@ export async function isHookInstalled(context: HookContext, prior: NginxPrior): 
 }
 
 async function snippetOf(context: HookContext, prior: NginxPrior): Promise<string> {
-  const hook = { id: prior.hookId, openFileCacheOff: prior.openFileCacheOff };
+  const { hookId: id, openFileCacheOff, quieted } = prior;
+  const hook = { id, openFileCacheOff, quieted };
   return renderSnippet(context.settings, hook, await preparePage(context));
 }
 

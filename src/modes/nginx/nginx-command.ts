@@ -4,6 +4,7 @@ import { readEffectiveConfig, type EffectiveConfig } from './effective-config.ts
 import type { NginxModeSettings } from './settings.ts';
 
 const timeoutSeconds = 60;
+const byteOrderMark = '\uFEFF';
 
 /** How a run of nginx's own program went; the message has our secrets masked. */
 export interface NginxVerdict {
@@ -77,6 +78,9 @@ function outcome(result: CommandResult): string {
   const problems = said.filter((line) => /\[(?:emerg|alert|crit|error)\]/.test(line));
   const told = (problems.length > 0 ? problems : said).join('; ').slice(0, 1500);
   if (result.timedOut) return `it did not end within ${timeoutSeconds} seconds; ${told}`;
+  if (told.includes(byteOrderMark)) {
+    return `${told.replaceAll(byteOrderMark, '')} (with a byte order mark before it, which nobody sees: save the file without)`;
+  }
   return told === '' ? `exit code ${String(result.exitCode)}` : told;
 }
 

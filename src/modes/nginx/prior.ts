@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { fail } from '../../ports/failure.ts';
+import { answerFilters } from './answer-filters.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const absolute = z.string().startsWith('/');
@@ -31,6 +32,8 @@ const priorSchema = z.strictObject({
   folder: absolute,
   hookId: z.string().regex(/^[0-9a-f]{32}$/),
   openFileCacheOff: z.boolean(),
+  /** Filters of the site that our answers are freed of; records of version 0.1 have none. */
+  quieted: z.array(z.enum(answerFilters)).default([]),
   /** Our snippet as an earlier window left it; `null` when there was none. */
   snippetBefore: sha256.nullable(),
   files: z.array(fileSchema).min(1),

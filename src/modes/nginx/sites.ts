@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { fail } from '../../ports/failure.ts';
 import type { FileStatus, Host } from '../../ports/host.ts';
 import { nearest } from '../../plan/nearest.ts';
@@ -10,6 +11,9 @@ import {
 import type { NginxModeSettings } from './settings.ts';
 import { removeHooks } from './site-file.ts';
 import { folderPaths } from './snippet.ts';
+
+/** Largest site file, in bytes: what people write is smaller by far, a log or a dump named by mistake is not. */
+export const largestSite = 4 * 1024 * 1024;
 
 /** A site file as it is now. */
 export interface Site {
@@ -28,7 +32,7 @@ export interface Site {
 
 /**
  * Reads the site files, two names of one file once.
- * @throws FailureError `nginx-site-missing`, `nginx-unreadable`, `nginx-no-server-block`, `nginx-unknown-server`, `host-…`
+ * @throws FailureError `nginx-site-missing`, `nginx-site-too-large`, `nginx-unreadable`, `nginx-no-server-block`, `nginx-unknown-server`, `host-…`
  */
 export async function readSites(host: Host, settings: NginxModeSettings): Promise<readonly Site[]> {
   const sites = new Map<string, Site>();
@@ -44,11 +48,20 @@ export async function readSites(host: Host, settings: NginxModeSettings): Promis
 async function readSite(host: Host, settings: NginxModeSettings, path: string): Promise<Site> {
   const status = await host.status(path);
   if (status?.kind !== 'file') {
+    const what = status === undefined ? await absence(host, path) : kindInWords(status.kind);
     return fail({
       code: 'nginx-site-missing',
-      message: `The site file ${path} is ${status === undefined ? 'not there' : `no file but a ${status.kind}`}.`,
+      message: `The site file ${path} is ${what}.`,
       state: 'Nothing was touched.',
       next: 'Correct `site-files`, or create the file, then run the step again.',
+    });
+  }
+  if (status.bytes > largestSite) {
+    return fail({
+      code: 'nginx-site-too-large',
+      message: `The site file ${path} has ${status.bytes} bytes; at most ${largestSite} are accepted.`,
+      state: 'Nothing was touched.',
+      next: 'Name the file with the `server` blocks in `site-files`, with long lists in files of their own that it includes; then run the step again.',
     });
   }
   const realPath = await host.realPath(path);
@@ -73,6 +86,18 @@ async function readSite(host: Host, settings: NginxModeSettings, path: string): 
     blocks,
     chosen: chooseBlocks(blocks, settings.servers),
   };
+}
+
+/** A name without a file behind it is a symbolic link that leads nowhere, such as one to a site that was removed. */
+async function absence(host: Host, path: string): Promise<string> {
+  const folder = posix.dirname(path);
+  if ((await host.status(folder))?.kind !== 'directory') return 'not there';
+  const names = await host.list(folder);
+  return names.includes(posix.basename(path)) ? 'a symbolic link that leads nowhere' : 'not there';
+}
+
+function kindInWords(kind: 'directory' | 'other'): string {
+  return kind === 'directory' ? 'a folder' : 'neither a file nor a folder';
 }
 
 function refuseUnknownServers(sites: readonly Site[], wanted: readonly string[]): void {

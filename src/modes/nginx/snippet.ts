@@ -1,3 +1,4 @@
+import { remedyFor, type AnswerFilter } from './answer-filters.ts';
 import { addressPattern, parseAddressRange } from './address-range.ts';
 import { pathPrefixPattern } from './path-prefix.ts';
 import { groupsThatFit, quoted, quotedPieces } from './nginx-string.ts';
@@ -30,7 +31,11 @@ export function folderPaths(folder: string) {
  */
 export function renderSnippet(
   settings: NginxModeSettings,
-  hook: { readonly id: string; readonly openFileCacheOff: boolean },
+  hook: {
+    readonly id: string;
+    readonly openFileCacheOff: boolean;
+    readonly quieted?: readonly AnswerFilter[];
+  },
   page: string,
 ): string {
   const { windowId, retryAfterSeconds, folder, windowName } = settings;
@@ -64,18 +69,18 @@ export function renderSnippet(
     `if (${gate} = "closed") { rewrite ^ ${place}/json last; }`,
     '',
     `location = ${place}/json {`,
-    ...locationStart('application/json; charset=utf-8'),
+    ...locationStart('application/json; charset=utf-8', hook.quieted),
     ...answerHeaders,
     `    if ($http_accept ~* "${acceptsHtml}") { rewrite ^ ${place}/page last; }`,
     ...answerWith(`${key}_j`, json),
     '}',
     `location = ${place}/page {`,
-    ...locationStart('text/html; charset=utf-8'),
+    ...locationStart('text/html; charset=utf-8', hook.quieted),
     ...answerHeaders,
     ...answerWith(`${key}_p`, page),
     '}',
     `location = ${place}/probe {`,
-    ...locationStart('text/plain'),
+    ...locationStart('text/plain', hook.quieted),
     '    open_file_cache off;',
     `    set ${gate} "${blindAnswer}";`,
     `    if (-f ${paths.probe}) { set ${gate} "${hook.id}"; }`,
@@ -144,12 +149,13 @@ function keepingCaptures(
 }
 
 /** `client_max_body_size` is checked before the answer is made, and a large upload shall read 503 as well, not 413. */
-function locationStart(type: string): readonly string[] {
+function locationStart(type: string, quieted: readonly AnswerFilter[] = []): readonly string[] {
   return [
     '    internal;',
     '    client_max_body_size 0;',
     '    types { }',
     `    default_type ${quoted(type)};`,
+    ...quieted.map((filter) => `    ${remedyFor(filter)}`),
   ];
 }
 

@@ -35,9 +35,10 @@ function cachesOfChosen(config: LoadedConfig, site: Site): readonly OpenFileCach
     ({ path }) => config.realPathOf.get(path) === site.realPath,
   )?.path;
   if (name === undefined) {
+    const read = [site.path, site.realPath].some((path) => config.effective.paths.includes(path));
     return fail({
       code: 'nginx-site-not-loaded',
-      message: `nginx does not use the \`server\` blocks of ${site.path}: no \`include\` of its configuration leads there.`,
+      message: `nginx does not use the \`server\` blocks of ${site.path} for HTTP: ${read ? 'it is included elsewhere, such as in `stream` or in `mail`' : 'no `include` of its configuration leads there'}.`,
       state: 'Nothing was touched.',
       next: 'Name the file that nginx includes (see `nginx -T`), or give `nginx-command` the right `-c`, then run the step again.',
     });

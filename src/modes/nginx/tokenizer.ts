@@ -92,7 +92,9 @@ function endOfPlain(text: string, from: number): number {
     if (char === '\\') {
       at += 2;
     } else if (char === '$' && text[at + 1] === '{') {
-      at += 2;
+      // nginx takes as many braces as follow.
+      at += 1;
+      while (text[at] === '{') at += 1;
     } else if (spaces.includes(char) || char === ';' || char === '{') {
       return at;
     } else {
