@@ -2,9 +2,10 @@ import { formatDuration } from '../plan/duration.ts';
 import { fail } from '../ports/failure.ts';
 import { runStep, skipStep } from '../record/step.ts';
 import type { WindowState } from '../record/life.ts';
+import type { WindowStatus } from '../record/status.ts';
 import { conclude, done, skipped, type PhaseContext, type PhaseOutcome } from './phase.ts';
-import { watchFor } from './public-view.ts';
-import { requireMode, requirePublicUrl, requireState } from './requirements.ts';
+import { closeAgain, liftFlag } from './reopening.ts';
+import { requireMode, requireState } from './requirements.ts';
 import { startServices } from './services.ts';
 
 const phase = 'disable-maintenance';
@@ -26,7 +27,7 @@ export function disableMaintenance(
     }
     // An operator may not be of the run that closed the site: what that run is still at is left alone.
     const accepted: WindowState[] = options.reopenHeld
-      ? ['held', 'reopening']
+      ? ['held', 'reopening', ...closedAgainOf(record.status)]
       : ['closed', 'changed', 'reopening'];
     requireState(
       context,
@@ -37,8 +38,12 @@ export function disableMaintenance(
     if (!options.reopenHeld) refuseAfterFailedTests(context);
     await startServices(context, phase, 'before-tests');
     await countWrites(context);
-    await record.become('reopening');
-    await liftFlag(context, phase);
+    await record.become('reopening', { reopening: reopeningOf(record.status) });
+    try {
+      await liftFlag(context, phase);
+    } catch (error) {
+      await closeAgain(context, phase, error);
+    }
     await record.become('reopened');
     try {
       await startServices(context, phase, 'when-open');
@@ -52,47 +57,15 @@ export function disableMaintenance(
   });
 }
 
-/** Lifts the flag and proves the application's answer; `rollback` reopens by the same step. */
-export async function liftFlag(context: PhaseContext, callingPhase: string): Promise<void> {
-  const { plan, http, clock, record } = context;
-  const mode = requireMode(context);
-  const url = requirePublicUrl(context);
-  const timeoutSeconds = plan.disableMaintenance.openTimeout;
-  const look = (seconds: number) =>
-    watchFor({ http, clock, url, timeoutSeconds: seconds }, (view) => view.kind === 'application');
-  await runStep(context, callingPhase, {
-    id: 'lift-flag',
-    title: 'Open the site to the public',
-    blast: 'app',
-    observe: async () => {
-      const { maintenance } = record.status;
-      if (maintenance?.reopenedAt === undefined || (await mode.state()).kind !== 'open')
-        return undefined;
-      const view = await look(2);
-      return view.kind === 'seen'
-        ? { reopenedAt: maintenance.reopenedAt, observed: view.observed, seconds: view.seconds }
-        : undefined;
-    },
-    perform: async () => {
-      await mode.open();
-      const view = await look(timeoutSeconds);
-      if (view.kind === 'not-seen') {
-        return fail({
-          code: 'not-open',
-          message: `The public URL ${url} did not answer from the application within ${formatDuration(timeoutSeconds)}; it answered ${view.observed}.`,
-          state: 'The flag is lifted, but the application is not proved to answer the public.',
-          next: 'Look at the application and at what stands before it; `rollback` closes again and goes back.',
-        });
-      }
-      const reopenedAt = view.at.toISOString();
-      if (record.status.maintenance !== undefined) {
-        await record.update({ maintenance: { ...record.status.maintenance, reopenedAt } });
-      }
-      return { reopenedAt, observed: view.observed, seconds: view.seconds };
-    },
-    describe: (result) =>
-      `the public sees ${result.observed} after ${formatDuration(result.seconds)}`,
-  });
+/** States that a failed reopening took the window back to: the run that closed the site is at its end there. */
+function closedAgainOf({ reopening }: WindowStatus): readonly WindowState[] {
+  return reopening?.failedAt === undefined ? [] : ['closed', 'changed'];
+}
+
+/** Where this reopening goes back to when it fails; a resumed one goes back to where it first came from. */
+function reopeningOf({ state, reopening }: WindowStatus): NonNullable<WindowStatus['reopening']> {
+  const from = state === 'closed' || state === 'changed' || state === 'held' ? state : undefined;
+  return { ...reopening, from: from ?? reopening?.from ?? 'changed' };
 }
 
 /** Gives the site files back as they were; with `hook: keep` it stays for the next window. */
@@ -148,8 +121,9 @@ export function downtimeSeconds(context: Pick<PhaseContext, 'record'>): number |
 async function countWrites(context: PhaseContext): Promise<void> {
   const { database, record } = context;
   // What a killed attempt counted stands: users may have written since.
-  const isResumed =
-    record.status.state === 'reopening' && record.status.writesAtReopening !== undefined;
+  const { state, reopening, writesAtReopening } = record.status;
+  const mayHaveOpened = state === 'reopening' || reopening?.failedAt !== undefined;
+  const isResumed = mayHaveOpened && writesAtReopening !== undefined;
   if (database === undefined || isResumed) return;
   await record.update({ writesAtReopening: await database.writeCounters() });
 }

@@ -1,9 +1,13 @@
 import { formatDuration } from '../plan/duration.ts';
-import { fail, failureOf, type Failure } from '../ports/failure.ts';
+import { fail, failureOf } from '../ports/failure.ts';
 import { runStep, skipStep } from '../record/step.ts';
+import { notUndone, undoClosing } from './closing-undone.ts';
+import { doorsToClose, missingInWords, proveWaysIn, watchDoors } from './doors.ts';
+import { leaveLoadBalancer, requireDrainable } from './load-balancer.ts';
 import { conclude, done, type PhaseContext, type PhaseOutcome } from './phase.ts';
-import { closedAnswer, isClosedFor, watchFor } from './public-view.ts';
-import { requireMode, requirePublicUrl, requireState } from './requirements.ts';
+import { closedAnswer, isClosedFor } from './public-view.ts';
+import { requireMode, requireState } from './requirements.ts';
+import { demandServices, stopServices } from './services.ts';
 
 const phase = 'enable-maintenance';
 
@@ -28,6 +32,7 @@ export function enableMaintenance(
       'Start a new window, or make this one safe with `rollback`.',
     );
     refuseAfterDeadline(context);
+    requireDrainable(context);
     await installHook(context);
     if (options.prepareOnly) return done('the hook is in place; closing is a flag now');
     await closeDoor(context);
@@ -75,13 +80,13 @@ export async function installHook(context: PhaseContext, callingPhase = phase): 
   });
 }
 
-/** Sets the flag, proves the public's view, drains; `rollback` closes by the same steps. */
+/** Sets the flag and proves the public's view; `rollback` closes by the same step. */
 export async function setFlag(context: PhaseContext, callingPhase: string): Promise<void> {
-  const { plan, http, clock, record } = context;
+  const { plan, record } = context;
   const mode = requireMode(context);
-  const url = requirePublicUrl(context);
-  const isClosed = isClosedFor(mode, record.status.windowId);
   const timeoutSeconds = plan.enableMaintenance.closeTimeout;
+  const doors = doorsToClose(context);
+  const accepted = isClosedFor(mode, record.status.windowId);
   await runStep(context, callingPhase, {
     id: 'flag',
     title: 'Close the site to the public',
@@ -90,24 +95,25 @@ export async function setFlag(context: PhaseContext, callingPhase: string): Prom
       const state = await mode.state();
       const { closedAt } = record.status.maintenance ?? {};
       if (state.kind !== 'closed' || closedAt === undefined) return undefined;
-      const view = await watchFor({ http, clock, url, timeoutSeconds: 2 }, isClosed);
+      const view = await watchDoors(context, doors, { accepted, timeoutSeconds: 2 });
       return view.kind === 'seen'
         ? { closedAt, observed: view.observed, seconds: view.seconds }
         : undefined;
     },
     perform: async () => {
       await mode.close();
-      const view = await watchFor({ http, clock, url, timeoutSeconds }, isClosed);
+      const view = await watchDoors(context, doors, { accepted, timeoutSeconds });
       if (view.kind === 'not-seen') {
         return fail({
           code: 'not-closed',
-          message: `The public URL ${url} did not answer ${closedAnswer(mode)} within ${formatDuration(timeoutSeconds)}; it answered ${view.observed}.`,
+          message: missingInWords(view.missing, closedAnswer(mode), timeoutSeconds),
           state: 'The site is being opened again.',
-          next: 'Check that public-url leads to the server blocks of site-files, and that no cache or proxy before them answers.',
+          next: notClosedAdvice(context),
         });
       }
-      await proveDoor(context, url);
-      const closedAt = record.status.maintenance?.closedAt ?? view.at.toISOString();
+      await proveWaysIn(context);
+      // From the first closed door on somebody is kept out, and that counts as downtime.
+      const closedAt = record.status.maintenance?.closedAt ?? view.first.toISOString();
       if (record.status.maintenance !== undefined) {
         await record.update({ maintenance: { ...record.status.maintenance, closedAt } });
       }
@@ -118,12 +124,25 @@ export async function setFlag(context: PhaseContext, callingPhase: string): Prom
   });
 }
 
+function notClosedAdvice({ plan, fleet }: PhaseContext): string {
+  const advice =
+    'Check that public-url leads to the server blocks of site-files, and that no cache or proxy before them answers.';
+  return fleet.web.some(({ address }) => address !== undefined) &&
+    plan.loadBalancer.healthPath === undefined
+    ? `${advice} Where a load balancer stands before the web hosts, name its load-balancer.health-path.`
+    : advice;
+}
+
 async function closeDoor(context: PhaseContext): Promise<void> {
   const { record } = context;
+  await demandServices(context);
   if (record.status.state !== 'closed') await record.become('closing');
   try {
     await setFlag(context, phase);
+    await leaveLoadBalancer(context, phase);
+    await stopServices(context, phase, 'before-drain');
     await drain(context, phase);
+    await stopServices(context, phase, 'after-drain');
   } catch (error) {
     const failure = failureOf(error);
     // Since it was proved shut, more may have been done behind the door; `rollback` takes that back in order.
@@ -137,7 +156,7 @@ async function closeDoor(context: PhaseContext): Promise<void> {
         error,
       );
     }
-    const obstacle = await undo(context).then(() => undefined, failureOf);
+    const obstacle = await undoClosing(context, phase).then(() => undefined, failureOf);
     fail(
       obstacle === undefined
         ? {
@@ -150,32 +169,6 @@ async function closeDoor(context: PhaseContext): Promise<void> {
     );
   }
   await record.become('closed');
-}
-
-/** Bypass and exempt paths must lead to the application while the public is kept out. */
-async function proveDoor(context: PhaseContext, publicUrl: string): Promise<void> {
-  const { plan, http, clock } = context;
-  const bypass = requireMode(context).bypassHeaders();
-  const ways: { what: string; url: string; headers: Readonly<Record<string, string>> }[] = [];
-  if (Object.keys(bypass).length > 0)
-    ways.push({ what: 'the bypass header', url: publicUrl, headers: bypass });
-  for (const path of plan.enableMaintenance.exemptPaths.filter((entry) => !entry.endsWith('*'))) {
-    ways.push({ what: `the exempt path ${path}`, url: new URL(path, publicUrl).href, headers: {} });
-  }
-  for (const { what, url, headers } of ways) {
-    const seen = await watchFor(
-      { http, clock, url, headers, timeoutSeconds: 5 },
-      (view) => view.kind === 'application',
-    );
-    if (seen.kind === 'not-seen') {
-      fail({
-        code: 'bypass-closed',
-        message: `While closed, ${what} does not reach the application; it answers ${seen.observed}.`,
-        state: 'The site is being opened again.',
-        next: 'Check exempt-paths and the bypass settings; a health path that answers 503 makes orchestrators kill the application.',
-      });
-    }
-  }
 }
 
 /** Waits for what the public had begun before the door was closed; used by `rollback` too, when it closes. */
@@ -219,60 +212,6 @@ export async function drain(context: PhaseContext, callingPhase: string): Promis
     },
     describe: (result) => `no database session at work after ${formatDuration(result.seconds)}`,
   });
-}
-
-async function undo(context: PhaseContext): Promise<void> {
-  const { record } = context;
-  const mode = requireMode(context);
-  const isClosed = isClosedFor(mode, record.status.windowId);
-  await mode.open();
-  const reopened = await watchFor(
-    {
-      http: context.http,
-      clock: context.clock,
-      url: requirePublicUrl(context),
-      timeoutSeconds: context.plan.disableMaintenance.openTimeout,
-    },
-    (view) => !isClosed(view),
-  );
-  if (reopened.kind === 'not-seen') {
-    fail({
-      code: 'not-open',
-      message: `The flag is lifted, but the public still sees ${reopened.observed}.`,
-      state: 'Whether the site is open is not proved.',
-      next: 'Run `rollback`, which opens the site and proves it.',
-    });
-  }
-  const { maintenance } = record.status;
-  if (maintenance === undefined) return;
-  const restoration = await mode.restore(maintenance.prior);
-  await record.become('rolled-back', {
-    maintenance: {
-      ...maintenance,
-      reopenedAt: context.clock.now().toISOString(),
-      restoration: restoration.kind === 'nothing-to-do' ? restoration.kind : restoration.detail,
-    },
-  });
-}
-
-/** What is told when undoing did not succeed; a cancelled run has no time to prove anything. */
-async function notUndone(
-  context: PhaseContext,
-  failure: Failure,
-  obstacle: Failure,
-): Promise<Failure> {
-  const door = await requireMode(context)
-    .state()
-    .catch(() => undefined);
-  return {
-    ...failure,
-    message: `${failure.message} Undoing it did not succeed: ${obstacle.message}`,
-    state:
-      door?.kind === 'open'
-        ? 'The flag is lifted, but it is not proved that the public is served; the hook may still be in the site files.'
-        : 'The site may still be closed to the public.',
-    next: 'Run `rollback`, which opens the site, proves it and gives the site files back.',
-  };
 }
 
 function refuseAfterDeadline(context: PhaseContext): void {

@@ -5,21 +5,21 @@ import type { WindowState } from '../record/life.ts';
 import type { PhaseContext } from './phase.ts';
 
 /** @throws FailureError `setting-missing` */
-export function requireDatabase(context: PhaseContext): Database {
+export function requireDatabase(context: Pick<PhaseContext, 'database'>): Database {
   return (
     context.database ?? missing('database.url', 'database-url', 'the connection to the database')
   );
 }
 
 /** @throws FailureError `setting-missing` */
-export function requireMode(context: PhaseContext): MaintenanceMode {
+export function requireMode(context: Pick<PhaseContext, 'mode'>): MaintenanceMode {
   return (
     context.mode ?? missing('enable-maintenance.site-files', 'site-files', 'how the site is closed')
   );
 }
 
 /** @throws FailureError `setting-missing` */
-export function requirePublicUrl(context: PhaseContext): string {
+export function requirePublicUrl(context: Pick<PhaseContext, 'plan'>): string {
   return (
     context.plan.publicUrl ??
     missing('public-url', 'public-url', 'where the public reaches the site')

@@ -1,12 +1,15 @@
 import { fail, failureOf, type Failure } from '../ports/failure.ts';
+import type { ModeState } from '../ports/maintenance-mode.ts';
 import { afterFailure, type AfterFailure } from '../record/failure-policy.ts';
 import { runStep } from '../record/step.ts';
 import { liveRestorePoint, type WindowStatus } from '../record/status.ts';
 import { databaseName } from './database-names.ts';
 import { swapDatabase } from './database-swap.ts';
-import { downtimeOutputs, giveBack, liftFlag } from './disable-maintenance.ts';
+import { downtimeOutputs, giveBack } from './disable-maintenance.ts';
+import { doorsInWords } from './doors.ts';
 import { drain, installHook, setFlag } from './enable-maintenance.ts';
 import { conclude, done, skipped, type PhaseContext, type PhaseOutcome } from './phase.ts';
+import { liftFlag } from './reopening.ts';
 import { requireMode } from './requirements.ts';
 import { unseal } from './restore-point.ts';
 import { quietServices, startServices } from './services.ts';
@@ -66,9 +69,29 @@ function decide(context: PhaseContext, options: RollbackOptions): AfterFailure {
     policy: context.plan.rollback.onFailure,
     hasRestorePoint: liveRestorePoint(status) !== undefined,
     hasVerifiedBackup: status.backup !== undefined,
+    unopened: unopened(context),
     asked: options.force,
     acceptsLoss: options.acceptDataLoss,
   });
+}
+
+/**
+ * Why a system that was changed and proved could not be reopened, when that is no fault of the application. What
+ * failed or was changed since has the last word.
+ */
+function unopened({ record: { status, journal } }: PhaseContext): string | undefined {
+  const { failedAt, blame, hosts = [] } = status.reopening ?? {};
+  if (failedAt === undefined || blame === undefined || blame === 'application') return undefined;
+  const isOutdated = journal.some(
+    ({ at, phase: of, event, blast }) =>
+      at > failedAt &&
+      !['disable-maintenance', phase, 'report'].includes(of) &&
+      (event === 'failed' || (event === 'intent' && ['schema', 'data'].includes(blast))),
+  );
+  if (isOutdated) return undefined;
+  return blame === 'front'
+    ? 'what stands before the web hosts kept the public from it'
+    : `${hosts.join(', ')} could not be opened`;
 }
 
 /** An open site on a good database is not held because there is nothing to go back to. */
@@ -140,7 +163,7 @@ async function act(
       });
     case 'restore': {
       // Behind a closed door nothing of the hook is touched: a reload that goes wrong could open it.
-      const wasOpen = (await requireMode(context).state()).kind !== 'closed';
+      const wasOpen = (await doorOf(context)).kind !== 'closed';
       if (wasOpen) await installHook(context, phase);
       await setFlag(context, phase);
       if (wasOpen) await letFinish(context);
@@ -157,6 +180,20 @@ async function act(
         { outcome: 'restored', 'failed-database': failed, ...downtimeOutputs(context) },
       );
     }
+  }
+}
+
+/** How the doors stand. Where that is not to be seen of every host, the others are kept closed, or are closed. */
+async function doorOf(context: PhaseContext): Promise<ModeState> {
+  const mode = requireMode(context);
+  try {
+    return await mode.state();
+  } catch (error) {
+    // A site that was proved open stays open until the whole of it can be closed.
+    if (context.record.status.rollback?.from !== 'reopened') {
+      await mode.closeEach?.().catch(() => undefined);
+    }
+    throw error;
   }
 }
 
@@ -239,11 +276,9 @@ async function cleanUp(context: PhaseContext): Promise<void> {
 
 /** Leaves the door as it is, marks the window as held, and says how the door stands. */
 async function hold(context: PhaseContext): Promise<string> {
-  const { record, mode } = context;
+  const { record } = context;
   if (record.status.state !== 'held') await record.become('held');
-  const door = mode === undefined ? undefined : await mode.state().catch(() => undefined);
-  if (door === undefined) return 'whether the site is closed could not be seen';
-  return door.kind === 'open' ? 'the site is open' : 'the site is kept closed';
+  return doorsInWords(context);
 }
 
 /** The door is to be closed a second time: the first closure is remembered, its times begin anew. */

@@ -36,9 +36,7 @@ export async function lossFoundClosed(
   const { rollback, database: before, writesAtReopening } = context.record.status;
   if (rollback === undefined || rollback.acceptedLoss === acceptedLoss) return undefined;
   // A window that was about to reopen may have been open, although nobody could prove it.
-  const mayHaveOpened =
-    rollback.from === 'reopened' ||
-    (['reopening', 'held'].includes(rollback.from) && writesAtReopening !== undefined);
+  const mayHaveOpened = rollback.from === 'reopened' || writesAtReopening !== undefined;
   if (!mayHaveOpened) return undefined;
   const database = requireDatabase(context);
   if (

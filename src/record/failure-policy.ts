@@ -20,6 +20,11 @@ export interface FailureSituation {
   readonly hasRestorePoint: boolean;
   /** Taken while the public was served: going back to it loses what was written since. */
   readonly hasVerifiedBackup: boolean;
+  /**
+   * Why all changes were proved and the site could not be reopened all the same, when that is no fault of the
+   * application: a web host that is away, or what stands before them.
+   */
+  readonly unopened?: string | undefined;
   /** An operator asked for the rollback by name: a policy of `hold` no longer holds it back. */
   readonly asked: boolean;
   /** The operator consents to lose writes. */
@@ -56,6 +61,13 @@ export function afterFailure(situation: FailureSituation): AfterFailure {
       };
     }
     return { kind: 'reopen', reason: `nothing beyond class "${blast}" was begun` };
+  }
+  const { unopened } = situation;
+  if (unopened !== undefined && !asked && (state === 'changed' || state === 'reopening')) {
+    return {
+      kind: 'hold',
+      reason: `all changes were proved, and ${unopened}: going back would lose them and open nothing more`,
+    };
   }
   if (policy === 'hold' && !asked) {
     return {

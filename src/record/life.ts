@@ -45,7 +45,8 @@ const after: Readonly<Record<WindowState, readonly WindowState[]>> = {
   closed: ['changing', 'changed', 'reopening', 'rolling-back', 'held'],
   changing: ['changed', 'rolling-back', 'held'],
   changed: ['changing', 'reopening', 'rolling-back', 'held'],
-  reopening: ['reopened', 'rolling-back', 'held'],
+  // Back to where it came from when one of several web hosts did not open and the others were closed again.
+  reopening: ['reopened', 'closed', 'changed', 'rolling-back', 'held'],
   reopened: ['rolling-back'],
   // Back to `reopened` when writes of users turn up that nobody consented to lose.
   'rolling-back': ['rolled-back', 'reopened', 'held'],

@@ -76,6 +76,10 @@ const check = z.object({
   next: z.string().optional(),
 });
 
+/** Whose fault it is that a site could not be reopened. */
+const reopeningBlame = z.enum(['host', 'front', 'application']);
+export type ReopeningBlame = z.infer<typeof reopeningBlame>;
+
 /** The status file `window.json`: the lock, and all that a new runner needs to go on or to roll back. */
 export const windowStatusSchema = z.object({
   schemaVersion: z.literal(recordVersion),
@@ -157,6 +161,16 @@ export const windowStatusSchema = z.object({
       z.string(),
       z.object({ inserted: z.number(), updated: z.number(), deleted: z.number() }),
     )
+    .optional(),
+  /** The last reopening: where it goes back to when it fails, and how it failed. */
+  reopening: z
+    .object({
+      from: z.enum(['closed', 'changed', 'held']),
+      failedAt: z.string().optional(),
+      blame: reopeningBlame.optional(),
+      /** The web hosts that were not opened, or did not answer from the application. */
+      hosts: z.array(z.string()).optional(),
+    })
     .optional(),
   rollback: z
     .object({
