@@ -183,6 +183,10 @@ export class LocalProcess implements Session {
     if (errno !== 'ENOENT' && errno !== 'EACCES') {
       throw hostFailure(error, `start \`${this.#program}\``, 'Nothing was started.');
     }
+    const folder = this.#command.workingDirectory;
+    if (folder !== undefined && !existsSync(folder)) {
+      throw hostFailure(error, `start \`${this.#program}\` in ${folder}`, 'Nothing was started.');
+    }
     const missing = errno === 'ENOENT' || !this.#isSomewhere();
     return {
       exitCode: missing ? 127 : 126,
