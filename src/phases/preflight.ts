@@ -1,4 +1,3 @@
-import { formatBytes } from '../plan/bytes.ts';
 import { formatDuration } from '../plan/duration.ts';
 import { formatMoment, positionIn, type WindowPosition } from '../plan/window-time.ts';
 import type { DatabaseFacts } from '../ports/database.ts';
@@ -6,12 +5,14 @@ import { failureOf } from '../ports/failure.ts';
 import type { GitHub } from '../ports/github.ts';
 import type { Check } from '../ports/maintenance-mode.ts';
 import { admit, type ExistingRecord } from '../record/admission.ts';
-import type { SmokeResult } from '../record/status.ts';
+import { hasFailed, type SmokeResult } from '../record/status.ts';
 import { checkDatabase, checkDisk, checkProperties, inspectDatabase } from './database-checks.ts';
 import { checkGates } from './gate-checks.ts';
+import { checkDoors, checkHosts } from './host-checks.ts';
+import { checkDrainable } from './load-balancer.ts';
 import type { PhaseContext } from './phase.ts';
-import { viewOf } from './public-view.ts';
 import { checkServices } from './services.ts';
+import { previewServers, type ServerPreview } from './server-preview.ts';
 import { runChecks } from './smoke-test.ts';
 
 /** Preflight looks and touches nothing, so it works without a record. */
@@ -31,6 +32,8 @@ export interface PreflightResult {
   readonly position: WindowPosition;
   /** What each smoke test showed, before anything was touched. */
   readonly smokeTests: readonly SmokeResult[];
+  /** What each server task would do. */
+  readonly serverTasks: readonly ServerPreview[];
   readonly passed: boolean;
 }
 
@@ -39,8 +42,8 @@ export async function preflight(context: PreflightContext): Promise<PreflightRes
   const position = positionIn(context.plan.window, context.clock.now());
   const checks: Check[] = [checkTime(context, position), checkLock(context)];
   checks.push(...(await checkGates(context)));
-  checks.push(await checkHost(context));
-  checks.push(await checkPublicUrl(context));
+  checks.push(...(await checkHosts(context)));
+  checks.push(...(await checkDoors(context)), ...checkDrainable(context));
   if (context.mode !== undefined)
     checks.push(...(await guarded('mode', 'Maintenance mode', context.mode.check())));
   checks.push(...(await checkServices(context)));
@@ -56,6 +59,8 @@ export async function preflight(context: PreflightContext): Promise<PreflightRes
       ...(await guarded('disk', 'Disk space', checkDisk(context, facts))),
     );
   }
+  const servers = await previewServers(context);
+  checks.push(...servers.checks);
   const smokeTests = context.plan.smokeTest.checks.length === 0 ? [] : await runChecks(context);
   checks.push(judgeSmokeTests(smokeTests));
   for (const check of checks) {
@@ -72,7 +77,7 @@ export async function preflight(context: PreflightContext): Promise<PreflightRes
     );
   }
   const passed = checks.every((check) => check.verdict !== 'failed');
-  return { checks, facts, position, smokeTests, passed };
+  return { checks, facts, position, smokeTests, serverTasks: servers.previews, passed };
 }
 
 function checkTime(context: PreflightContext, position: WindowPosition): Check {
@@ -141,62 +146,6 @@ function checkLock(context: PreflightContext): Check {
   };
 }
 
-async function checkHost(context: PreflightContext): Promise<Check> {
-  const { host, plan } = context;
-  const head = {
-    id: 'host',
-    title: `Host ${host.name}`,
-    limit: 'answers; the state folder can be written',
-  };
-  try {
-    const result = await host.run({ argv: ['uname', '-sr'], timeoutSeconds: 10 });
-    const free = await host.freeBytes(plan.stateDir);
-    if (result.exitCode !== 0) {
-      return {
-        ...head,
-        verdict: 'failed',
-        value: `uname: exit code ${String(result.exitCode)}`,
-        next: 'Look at the host.',
-      };
-    }
-    const least = 16 * 1024 * 1024;
-    return free < least
-      ? {
-          ...head,
-          verdict: 'failed',
-          value: `${formatBytes(free)} free at ${plan.stateDir}`,
-          next: `Free at least ${formatBytes(least)} there.`,
-        }
-      : {
-          ...head,
-          verdict: 'passed',
-          value: `${result.stdout.trim()}, ${formatBytes(free)} free at ${plan.stateDir}`,
-        };
-  } catch (error) {
-    const failure = failureOf(error);
-    return { ...head, verdict: 'failed', value: failure.message, next: failure.next };
-  }
-}
-
-async function checkPublicUrl(context: PreflightContext): Promise<Check> {
-  const { http, plan } = context;
-  const url = plan.publicUrl ?? '';
-  const head = {
-    id: 'public-url',
-    title: `Public URL ${url}`,
-    limit: 'answers from the application',
-  };
-  const view = viewOf(await http.request({ url, timeoutSeconds: 10 }));
-  return view.kind === 'application'
-    ? { ...head, verdict: 'passed', value: view.observed }
-    : {
-        ...head,
-        verdict: 'failed',
-        value: view.observed,
-        next: 'A broken or closed site is not maintained: mend it first.',
-      };
-}
-
 function judgeSmokeTests(results: readonly SmokeResult[]): Check {
   const head = { id: 'smoke-tests', title: 'Smoke tests pass now', limit: 'all pass' };
   if (results.length === 0) {
@@ -207,9 +156,18 @@ function judgeSmokeTests(results: readonly SmokeResult[]): Check {
       next: 'Add smoke-test.checks: without them nothing proves the application before it reopens.',
     };
   }
-  const failed = results.filter((result) => !result.passed);
+  const failed = results.filter(hasFailed);
+  const left = results.filter((result) => result.skipped === true);
+  const passed = `${results.length - left.length} of ${results.length}`;
   return failed.length === 0
-    ? { ...head, verdict: 'passed', value: `${results.length} of ${results.length}` }
+    ? {
+        ...head,
+        verdict: 'passed',
+        value:
+          left.length === 0
+            ? passed
+            : `${passed}; skipped: ${left.map(({ id, observed }) => `${id} (${observed})`).join(', ')}`,
+      }
     : {
         ...head,
         verdict: 'failed',

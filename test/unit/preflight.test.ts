@@ -19,6 +19,15 @@ beforeEach(() => {
   Object.assign(host, { run: async () => answer });
 });
 
+/** All parts of the plan on one machine, which is the runner's too. */
+const fleetOn = (machine: MemoryHost) => ({
+  control: machine,
+  web: [{ host: machine, address: undefined }],
+  database: machine,
+  workers: [],
+  parallel: 8,
+});
+
 /** A world in which everything is as it should be, 5 s after the start of the window. */
 function contextOf(change: Partial<PreflightContext> = {}): PreflightContext {
   return {
@@ -27,6 +36,9 @@ function contextOf(change: Partial<PreflightContext> = {}): PreflightContext {
     clock: new StillClock('2026-11-22T01:00:05.000Z'),
     progress,
     host,
+    runner: host,
+    fleet: fleetOn(host),
+    services: [],
     http: { request: async () => good },
     database: {
       label: 'postgresql shop',
