@@ -1,4 +1,5 @@
 import type { Database } from '../ports/database.ts';
+import { modeNeeds, settingLackedBy } from '../plan/modes.ts';
 import { fail } from '../ports/failure.ts';
 import type { MaintenanceMode } from '../ports/maintenance-mode.ts';
 import type { WindowState } from '../record/life.ts';
@@ -12,10 +13,12 @@ export function requireDatabase(context: Pick<PhaseContext, 'database'>): Databa
 }
 
 /** @throws FailureError `setting-missing` */
-export function requireMode(context: Pick<PhaseContext, 'mode'>): MaintenanceMode {
-  return (
-    context.mode ?? missing('enable-maintenance.site-files', 'site-files', 'how the site is closed')
-  );
+export function requireMode(context: Pick<PhaseContext, 'mode' | 'plan'>): MaintenanceMode {
+  if (context.mode !== undefined) return context.mode;
+  const { mode } = context.plan.enableMaintenance;
+  // With all of these a mode is only missing where the plan has no name or no URL.
+  const setting = settingLackedBy(context.plan.enableMaintenance) ?? modeNeeds[mode][0];
+  return missing(`enable-maintenance.${setting}`, setting, `how the site is closed (mode ${mode})`);
 }
 
 /** @throws FailureError `setting-missing` */

@@ -55,6 +55,11 @@ export interface ActionDefinition {
   readonly invocation: Shape;
   /** Plan paths without which it cannot work. */
   readonly requires: readonly string[];
+  /**
+   * Whether it also needs what the plan's maintenance mode cannot do without (src/plan/modes.ts): `always`, or only
+   * when the plan names a mode.
+   */
+  readonly needsMode?: 'always' | 'when-named';
   /** Output name to description. */
   readonly outputs: Readonly<Record<string, string>>;
 }
@@ -82,6 +87,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
     groups: ['window', 'contacts', 'database', 'load-balancer', ...machines],
     invocation: preflightInvocation,
     requires: ['name', 'public-url'],
+    needsMode: 'when-named',
     outputs: {
       ...recordOutputs,
       'predicted-downtime': 'Seconds for which the site is predicted to be closed.',
@@ -112,7 +118,8 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
     section: enableMaintenanceShape,
     groups: ['window', 'database', 'load-balancer', ...machines],
     invocation: { ...enableMaintenanceInvocation, ...windowIdInvocation },
-    requires: ['name', 'public-url', 'enable-maintenance.site-files'],
+    requires: ['name', 'public-url'],
+    needsMode: 'always',
     outputs: { ...recordOutputs, 'closed-at': 'When the public URL was proved closed (ISO 8601).' },
   },
   'run-db-maintenance': {
@@ -199,7 +206,8 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
       ...preflightInvocation,
       'output-directory': reportInvocation['output-directory'],
     },
-    requires: ['name', 'public-url', 'database.url', 'enable-maintenance.site-files'],
+    requires: ['name', 'public-url', 'database.url'],
+    needsMode: 'always',
     outputs: {
       ...recordOutputs,
       'downtime-seconds': 'Seconds for which the public was kept out.',

@@ -2,6 +2,7 @@ import type * as z from 'zod';
 import { fail } from '../ports/failure.ts';
 import type { ActionId } from './action-ids.ts';
 import { actionDefinitions, inputsOf, type ActionInput } from './actions.ts';
+import { defaultMode, modeNamed, modeNeeds } from './modes.ts';
 import {
   formatProblem,
   formatProblems,
@@ -65,7 +66,7 @@ export function resolveSettings(id: ActionId, sources: SettingSources): Resolved
   const isAllKnown = sources.plan === undefined || document !== undefined;
   if (isAllKnown && sources.lenient !== true) {
     problems.push(
-      ...actionDefinitions[id].requires
+      ...requiredPaths(id, raw)
         .filter((path) => isMissing(raw, path.split('.')) && !inputs.refused.has(path))
         .map((path) => missingMessage(id, path)),
     );
@@ -194,6 +195,17 @@ function entry(settings: RawSettings, key: string): Json | undefined {
 
 function isObject(value: Json | undefined): value is RawSettings {
   return value !== null && typeof value === 'object' && !Array.isArray(value);
+}
+
+/** Plan paths without which the action cannot work: its own, and those of the mode that closes the site. */
+function requiredPaths(id: ActionId, raw: RawSettings): readonly string[] {
+  const { requires, needsMode } = actionDefinitions[id];
+  const section = entry(raw, 'enable-maintenance');
+  const named = isObject(section) ? entry(section, 'mode') : undefined;
+  const mode = named === undefined ? defaultMode : modeNamed(named);
+  if (needsMode === undefined || mode === undefined) return requires;
+  if (needsMode === 'when-named' && named === undefined) return requires;
+  return [...requires, ...modeNeeds[mode].map((setting) => `enable-maintenance.${setting}`)];
 }
 
 function isMissing(raw: RawSettings, path: readonly string[]): boolean {

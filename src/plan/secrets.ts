@@ -12,13 +12,28 @@ export function secretReferences(
   add('ssh.private-key', plan.ssh.privateKey);
   add('database.url', plan.database.url);
   add('enable-maintenance.bypass-token', plan.enableMaintenance.bypassToken);
+  for (const name of commandVariables(plan)) {
+    add('enable-maintenance.command-environment', `$${name}`);
+  }
   for (const [index, task] of plan.runDbMaintenance.tasks.entries()) {
     if (task.task !== 'migrate') continue;
     for (const name of task.environment ?? []) {
       add(`run-db-maintenance.tasks.${index}.environment`, `$${name}`);
     }
   }
+  for (const [index, task] of plan.updateServer.tasks.entries()) {
+    if (task.task !== 'command') continue;
+    for (const name of task.environment) {
+      add(`update-server.tasks.${index}.environment`, `$${name}`);
+    }
+  }
   return references;
+}
+
+/** Variables for the commands of the modes that run some. */
+function commandVariables({ enableMaintenance }: Plan): readonly string[] {
+  const { mode, commandEnvironment } = enableMaintenance;
+  return mode === 'nginx' ? [] : commandEnvironment;
 }
 
 /** The secrets of a plan, taken from the environment once, before anything is touched. */
@@ -26,6 +41,8 @@ export interface Secrets {
   readonly sshPrivateKey: string | undefined;
   readonly databaseUrl: string | undefined;
   readonly bypassToken: string | undefined;
+  /** What the commands of the maintenance mode get, by name. */
+  readonly commandEnvironment: Readonly<Record<string, string>>;
 }
 
 /**
@@ -72,6 +89,9 @@ export function resolveSecrets(
     sshPrivateKey: sshPrivateKey(plan, environment),
     databaseUrl: look(plan.database.url),
     bypassToken,
+    commandEnvironment: Object.fromEntries(
+      commandVariables(plan).map((name) => [name, environment[name] ?? '']),
+    ),
   };
 }
 

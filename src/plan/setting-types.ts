@@ -190,3 +190,23 @@ export function line() {
     .min(1, 'is not empty')
     .regex(/^[^\u0000-\u001f\u007f]*$/, 'is text on one line');
 }
+
+/** A word, number or truth value, written as it is in YAML; read as text. */
+export function scalar() {
+  return z
+    .union([line(), z.boolean(), z.number()], 'is a word, a number, true or false')
+    .transform(String);
+}
+
+/** A regular expression, as JavaScript has it. */
+export function pattern() {
+  return line().refine(isPattern, 'is a regular expression');
+}
+
+function isPattern(source: string): boolean {
+  try {
+    return new RegExp(source, 'mu').source !== '';
+  } catch {
+    return false;
+  }
+}

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { defaultMode, modeNames } from '../modes.ts';
 import {
   absolutePath,
   hostPath,
@@ -6,6 +7,8 @@ import {
   exemptPath,
   group,
   line,
+  pattern,
+  scalar,
   secretReference,
   setting,
 } from '../setting-types.ts';
@@ -23,9 +26,10 @@ const addressRange = z.union(
 );
 
 export const enableMaintenanceShape = {
-  mode: setting(z.enum(['nginx'], 'is nginx').prefault('nginx'), {
+  mode: setting(z.enum(modeNames, 'is nginx, app or command').prefault(defaultMode), {
     form: 'text',
-    description: 'How the site is closed.',
+    description:
+      'How the site is closed: by `nginx`, by a key in a settings file of the application (`app`), or by commands of yours (`command`).',
   }),
   'site-files': setting(z.array(absolutePath()).prefault([]), {
     form: 'list',
@@ -45,6 +49,100 @@ export const enableMaintenanceShape = {
     description:
       'Command that reloads nginx, one argument a line; by default the nginx command with `-s reload`.',
     example: 'systemctl\nreload\nnginx',
+  }),
+  'app-file': setting(absolutePath().optional(), {
+    form: 'text',
+    description:
+      'Mode `app`: settings file of the application on the host. One value in it is changed, everything else stays byte for byte.',
+    example: '/srv/shop/.env',
+  }),
+  'app-format': setting(
+    z
+      .enum(
+        ['auto', 'dotenv', 'ini', 'json', 'yaml', 'python'],
+        'is auto, dotenv, ini, json, yaml or python',
+      )
+      .prefault('auto'),
+    {
+      form: 'text',
+      description:
+        'Mode `app`: what kind of file it is. `auto` goes by its name: `.env`, `.env.*`, `*.env`, `*.ini`, `*.cfg`, `*.json`, `*.yml`, `*.yaml`, `*.py`.',
+    },
+  ),
+  'app-key': setting(line().optional(), {
+    form: 'text',
+    description:
+      "Mode `app`: the key that closes the application. JSON and YAML: keys joined by dots; INI: `section.key`; Python: a name, or an entry such as `app.config['MAINTENANCE']`.",
+    example: 'MAINTENANCE_MODE',
+  }),
+  'app-value': setting(scalar().optional(), {
+    form: 'text',
+    description:
+      'Mode `app`: what the key is set to. By default the opposite of what is there, written the same way (`false` to `true`, `0` to `1`, `Off` to `On`).',
+    example: 'maintenance',
+  }),
+  'app-create': setting(z.boolean('is true or false').prefault(false), {
+    form: 'flag',
+    description:
+      'Mode `app`: whether the key is added when it is not there, and taken out again. Otherwise a missing key is refused, for it may be mistyped.',
+  }),
+  'app-reload-command': setting(z.array(line()).prefault([]), {
+    form: 'list',
+    description:
+      'Mode `app`: command that makes the application read its settings, one argument a line; by default none, for one that does so at each request.',
+    example: 'systemctl\nrestart\nshop',
+  }),
+  'close-command': setting(z.array(line()).prefault([]), {
+    form: 'list',
+    description: 'Mode `command`: command that closes the site, one argument a line.',
+    example: 'php\nartisan\ndown',
+  }),
+  'open-command': setting(z.array(line()).prefault([]), {
+    form: 'list',
+    description: 'Mode `command`: command that opens the site, one argument a line.',
+    example: 'php\nartisan\nup',
+  }),
+  'status-command': setting(z.array(line()).prefault([]), {
+    form: 'list',
+    description:
+      'Mode `command`: command that tells whether the site is closed and changes nothing, one argument a line. Without `status-closed` its exit code counts: 0 closed, 1 open.',
+    example: 'php\nartisan\nabout\n--json',
+  }),
+  'status-closed': setting(pattern().optional(), {
+    form: 'text',
+    description:
+      'Mode `command`: regular expression that matches what the status command prints when the site is closed. No match means open, when the command ended well.',
+    example: '"maintenance_mode":true',
+  }),
+  'status-open': setting(pattern().optional(), {
+    form: 'text',
+    description:
+      'Mode `command`: regular expression that matches when the site is open; then exactly one of the two must match.',
+    example: '"maintenance_mode":false',
+  }),
+  'command-directory': setting(absolutePath().optional(), {
+    form: 'text',
+    description: 'Folder on the host that the commands of the modes `app` and `command` run in.',
+    example: '/srv/shop/current',
+  }),
+  'command-environment': setting(
+    z
+      .array(
+        z
+          .string('is the name of an environment variable')
+          .regex(/^[A-Z_][A-Z0-9_]*$/, 'is the name of an environment variable such as APP_ENV'),
+      )
+      .prefault([]),
+    {
+      form: 'list',
+      description:
+        'Environment variables that the commands of the modes `app` and `command` get, by name.',
+      example: 'HEROKU_API_KEY',
+    },
+  ),
+  'command-timeout': setting(duration().prefault('2m'), {
+    form: 'text',
+    description: 'How long each command of the modes `app` and `command` may take.',
   }),
   'exempt-paths': setting(z.array(exemptPath()).prefault([]), {
     form: 'list',
