@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { preflight, type PreflightResult } from '../phases/preflight.ts';
 import type { PhaseOutcome } from '../phases/phase.ts';
+import { markLogs } from '../phases/smoke-checks/log-marks.ts';
 import { planTasks } from '../phases/run-db-maintenance.ts';
 import { predict, predictedDowntime, type PredictableStep } from '../plan/prediction.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -113,6 +114,7 @@ export async function preflightSession(
           ],
         }),
   });
+  await markLogs({ plan, fleet: world.fleet, clock: world.clock, record }, 'window');
   await record.append({
     phase: 'preflight',
     step: 'checks',

@@ -10,6 +10,7 @@ import { newestCopy } from '../record/copy.ts';
 import { isOver } from '../record/life.ts';
 import { takeRecord, type RecordCopy, type WindowRecord } from '../record/window-record.ts';
 import { renderHtml } from '../report/html.ts';
+import { renderJunit } from '../report/junit.ts';
 import { renderJson } from '../report/json.ts';
 import { renderMarkdown } from '../report/markdown.ts';
 import { buildReport } from '../report/report-model.ts';
@@ -18,6 +19,7 @@ import { githubOf } from './preflight-session.ts';
 import type { Machines } from './machines.ts';
 import { assembleSettings, type AssembledSettings } from './settings.ts';
 import type { Surroundings } from './surroundings.ts';
+import { inBase64, pictureFiles, readPictures } from './report-pictures.ts';
 import { guarded, type ActionResult } from './window-session.ts';
 import { databaseOf, secretsOf, worldOf, type World } from './world.ts';
 
@@ -57,12 +59,25 @@ export function reportSession(surroundings: Surroundings): Promise<ActionResult>
       recordArchived: archived,
     });
     const markdown = renderMarkdown(document);
-    const directory = await writeFiles(surroundings, invocation['output-directory'], {
+    const pictures = await readPictures(world.host, copy.status);
+    const files = {
       'report.md': markdown,
       'report.json': renderJson(document),
-      'report.html': renderHtml(document),
-    });
-    const artifactId = await upload(surroundings, copy.status.windowId, directory);
+      'report.html': renderHtml(document, inBase64(pictures)),
+      'report.junit.xml': renderJunit({
+        name: copy.status.name,
+        windowId: copy.status.windowId,
+        runs: copy.status.smokeTests ?? [],
+      }),
+      ...pictureFiles(pictures),
+    };
+    const directory = await writeFiles(surroundings, invocation['output-directory'], files);
+    const artifactId = await upload(
+      surroundings,
+      copy.status.windowId,
+      directory,
+      Object.keys(files),
+    );
     return {
       outcome: { kind: 'done', detail: `the report is in ${directory}`, outputs: {} },
       outputs: {
@@ -156,7 +171,7 @@ async function askGitHub(surroundings: Surroundings): Promise<{
 async function writeFiles(
   surroundings: Surroundings,
   wanted: unknown,
-  files: Readonly<Record<string, string>>,
+  files: Readonly<Record<string, string | Uint8Array>>,
 ): Promise<string> {
   const directory =
     typeof wanted === 'string' && wanted !== ''
@@ -173,6 +188,7 @@ async function upload(
   surroundings: Surroundings,
   windowId: string,
   directory: string,
+  names: readonly string[],
 ): Promise<string | undefined> {
   if (surroundings.github === undefined) return undefined;
   const { githubArtifacts } = await import('../github/artifact-store.ts');
@@ -180,7 +196,7 @@ async function upload(
     return await githubArtifacts(surroundings.environment).upload(
       reportArtifact(windowId, surroundings.run.attempt),
       directory,
-      ['report.md', 'report.json', 'report.html'].map((name) => join(directory, name)),
+      names.map((name) => join(directory, name)),
     );
   } catch (error) {
     surroundings.progress.warning(`The report could not be uploaded: ${failureOf(error).message}`);

@@ -1,3 +1,4 @@
+import { chromium } from '../browser/chromium.ts';
 import { systemClock } from '../clock/system-clock.ts';
 import { parseConnection } from '../databases/postgresql/connection.ts';
 import { postgresql } from '../databases/postgresql.ts';
@@ -6,12 +7,14 @@ import { fleetMode } from '../modes/fleet.ts';
 import { settingLackedBy } from '../plan/modes.ts';
 import type { Plan } from '../plan/plan.ts';
 import { resolveSecrets, type Secrets } from '../plan/secrets.ts';
+import type { Browser } from '../ports/browser.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Database } from '../ports/database.ts';
 import type { Fleet } from '../ports/fleet.ts';
 import type { Host } from '../ports/host.ts';
 import type { Http } from '../ports/http.ts';
 import type { MaintenanceMode } from '../ports/maintenance-mode.ts';
+import type { Network } from '../ports/network.ts';
 import type { Machines } from './machines.ts';
 import { modeMakers, type ClosingWindow } from './modes.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -23,6 +26,8 @@ export interface World {
   readonly runner: Host;
   readonly fleet: Fleet;
   readonly http: Http;
+  readonly network: Network;
+  readonly browser: Browser;
   readonly clock: Clock;
 }
 
@@ -39,6 +44,8 @@ export async function worldOf(
     runner: machines.runner,
     fleet,
     http: nodeHttp({ signal }),
+    network: nodeNetwork(),
+    browser: chromium({ environment: surroundings.environment, signal }),
     clock: systemClock(signal),
   };
 }

@@ -18,6 +18,7 @@ import { restore } from './postgresql/restore.ts';
 import { countRows } from './postgresql/row-counts.ts';
 import { createServer } from './postgresql/server.ts';
 import { postgresqlTasks } from './postgresql/tasks.ts';
+import { writeCanary } from './postgresql/tasks/write-canary.ts';
 
 /**
  * A PostgreSQL database (server 13 to 18), worked on by the official clients on `host`. Connects to nothing yet.
@@ -69,6 +70,7 @@ export function postgresql(options: {
     rename: (from, to) => rename(server, from, to),
     applyProperties: (database, properties) => applyProperties(server, database, properties),
 
+    writeCanary: (canaryOptions) => writeCanary(psql, canaryOptions),
     ...postgresqlTasks(psql, { clock, windowId }),
   };
 }

@@ -8,6 +8,7 @@ import { conclude, done, type PhaseContext, type PhaseOutcome } from './phase.ts
 import { closedAnswer, isClosedFor } from './public-view.ts';
 import { requireMode, requireState } from './requirements.ts';
 import { demandServices, stopServices } from './services.ts';
+import { markLogs } from './smoke-checks/log-marks.ts';
 
 const phase = 'enable-maintenance';
 
@@ -33,6 +34,7 @@ export function enableMaintenance(
     );
     refuseAfterDeadline(context);
     requireDrainable(context);
+    await markLogs(context, 'window');
     await installHook(context);
     if (options.prepareOnly) return done('the hook is in place; closing is a flag now');
     await closeDoor(context);
@@ -101,6 +103,7 @@ export async function setFlag(context: PhaseContext, callingPhase: string): Prom
         : undefined;
     },
     perform: async () => {
+      await markLogs(context, 'closed');
       await mode.close();
       const view = await watchDoors(context, doors, { accepted, timeoutSeconds });
       if (view.kind === 'not-seen') {

@@ -1,10 +1,12 @@
 import type { Plan } from '../plan/plan.ts';
+import type { Browser } from '../ports/browser.ts';
 import type { Database } from '../ports/database.ts';
 import { failureOf, type Failure } from '../ports/failure.ts';
 import type { Fleet } from '../ports/fleet.ts';
 import type { Host } from '../ports/host.ts';
 import type { Http } from '../ports/http.ts';
 import type { MaintenanceMode } from '../ports/maintenance-mode.ts';
+import type { Network } from '../ports/network.ts';
 import type { ManagedService } from '../ports/services.ts';
 import type { StepContext } from '../record/step.ts';
 
@@ -21,6 +23,10 @@ export interface PhaseContext extends StepContext {
   readonly runner: Host;
   readonly fleet: Fleet;
   readonly http: Http;
+  /** For the smoke tests that look below HTTP. */
+  readonly network?: Network;
+  /** For the smoke tests that open pages. */
+  readonly browser?: Browser;
   /** `undefined` when the plan has no database. */
   readonly database: Database | undefined;
   /** `undefined` when the plan has no maintenance mode (no site files). */

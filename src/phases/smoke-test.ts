@@ -1,23 +1,24 @@
-import { isDeepStrictEqual } from 'node:util';
 import { formatDuration } from '../plan/duration.ts';
 import type { SmokeCheck } from '../plan/settings/smoke-test.ts';
-import { fail } from '../ports/failure.ts';
-import type { HttpReply } from '../ports/http.ts';
+import { fail, failureOf } from '../ports/failure.ts';
+import { onEach } from '../ports/fleet.ts';
 import { runStep } from '../record/step.ts';
-import type { SmokeResult } from '../record/status.ts';
+import { hasFailed, type SmokeResult } from '../record/status.ts';
 import { conclude, done, skipped, type PhaseContext, type PhaseOutcome } from './phase.ts';
-import { requireDatabase, requirePublicUrl } from './requirements.ts';
 import { startServices } from './services.ts';
+import { failed, type CheckContext, type Verdict } from './smoke-checks/check-kind.ts';
+import { markLogs } from './smoke-checks/log-marks.ts';
+import { kindOf } from './smoke-checks/registry.ts';
+import { screenshotKeeper } from './smoke-checks/screenshot.ts';
+import { within } from './smoke-checks/time-limit.ts';
 
 const phase = 'smoke-test';
 
-type HttpCheck = Extract<SmokeCheck, { kind: 'http' }>;
-type SqlCheck = Extract<SmokeCheck, { kind: 'sql' }>;
-
-/** What one look at a check showed. */
-export type Verdict =
-  | { readonly kind: 'passed'; readonly observed: string }
-  | { readonly kind: 'failed'; readonly observed: string; readonly expected: string };
+/** How many checks of one turn are looked at at once. */
+const parallel = 6;
+/** Seconds that a look may take beyond its own time limit, which tells more when it is over. */
+const graceSeconds = 5;
+const turns = ['first', 'then', 'last'] as const;
 
 /** Runs all checks until they pass or the deadline is over; every one is reported. */
 export async function smokeTest(context: PhaseContext): Promise<PhaseOutcome> {
@@ -26,16 +27,24 @@ export async function smokeTest(context: PhaseContext): Promise<PhaseOutcome> {
   const outcome = await conclude(async () => {
     if (context.plan.smokeTest.checks.length === 0) return skipped('the plan has no checks');
     await startServices(context, phase, 'before-tests');
-    const results = await provenChecks(context, phase);
-    return done(`${results.length} checks passed`);
+    return done(summaryOf(await provenChecks(context, phase)));
   });
   const run = record.status.smokeTests?.slice(runsBefore).at(-1);
   return run === undefined ? outcome : { ...outcome, outputs: countsOf(run.results) };
 }
 
 function countsOf(results: readonly SmokeResult[]): Record<string, string> {
+  return {
+    passed: String(results.filter((result) => result.passed).length),
+    failed: String(results.filter(hasFailed).length),
+  };
+}
+
+/** For instance `4 checks passed, 1 skipped (page)`. */
+function summaryOf(results: readonly SmokeResult[]): string {
   const passed = results.filter((result) => result.passed).length;
-  return { passed: String(passed), failed: String(results.length - passed) };
+  const left = results.filter((result) => result.skipped === true).map(({ id }) => id);
+  return `${passed} checks passed${left.length === 0 ? '' : `, ${left.length} skipped (${left.join(', ')})`}`;
 }
 
 /**
@@ -48,15 +57,20 @@ export async function provenChecks(
 ): Promise<readonly SmokeResult[]> {
   const { record, clock, plan } = context;
   const { checks } = plan.smokeTest;
-  const { results } = await runStep(context, callingPhase, {
+  // An action used alone begins its window here.
+  await markLogs(context, 'window');
+  let results: readonly SmokeResult[] = [];
+  await runStep(context, callingPhase, {
     id: 'checks',
     title: `Run ${checks.length} smoke tests`,
     blast: 'none',
     // The application as it is now counts, never an earlier result.
     observe: () => Promise.resolve(undefined),
     perform: async () => {
-      const outcome = await runChecks(context);
-      const passed = outcome.every((result) => result.passed);
+      const keepScreenshot = screenshotKeeper(context, record.status.smokeTests?.length ?? 0);
+      const outcome = await runChecks({ ...context, keepScreenshot });
+      const failures = outcome.filter(hasFailed);
+      const passed = failures.length === 0;
       await record.update({
         smokeTests: [
           ...(record.status.smokeTests ?? []),
@@ -64,7 +78,6 @@ export async function provenChecks(
         ],
       });
       if (!passed) {
-        const failures = outcome.filter((result) => !result.passed);
         return fail({
           code: 'smoke-test-failed',
           message: `${failures.length} of ${outcome.length} smoke tests failed: ${failures
@@ -76,208 +89,94 @@ export async function provenChecks(
           next: 'Look at the application and its log; `rollback` goes back to the state before the changes.',
         });
       }
-      return { results: outcome };
+      results = outcome;
+      return summaryOf(outcome);
     },
-    describe: ({ results: all }) =>
-      all.map((result) => `${result.id}: ${result.observed}`).join('; '),
+    describe: () =>
+      results
+        .map(
+          (result) =>
+            `${result.id}: ${result.skipped === true ? 'skipped, ' : ''}${result.observed}`,
+        )
+        .join('; '),
   });
   return results;
 }
 
-/** Runs every check; failing ones again with growing pauses until the deadline. */
-export async function runChecks(
-  context: Omit<PhaseContext, 'record' | 'progress'>,
-): Promise<SmokeResult[]> {
+/** Runs every check; failing ones again with growing pauses until the deadline. Results stand in the plan's order. */
+export async function runChecks(context: CheckContext): Promise<SmokeResult[]> {
   const { plan, clock } = context;
+  const { checks, deadline, firstPause } = plan.smokeTest;
   const begun = clock.monotonicSeconds();
   const results = new Map<string, SmokeResult>();
-  let pause = plan.smokeTest.firstPause;
-  let attempt = 0;
-  for (;;) {
-    attempt += 1;
-    for (const check of plan.smokeTest.checks) {
-      if (results.get(check.id)?.passed === true) continue;
-      const started = clock.monotonicSeconds();
-      const verdict = await look(context, check);
-      results.set(check.id, {
-        id: check.id,
-        kind: check.kind,
-        passed: verdict.kind === 'passed',
-        observed: verdict.observed,
-        expected: verdict.kind === 'passed' ? expectationOf(check) : verdict.expected,
-        attempts: attempt,
-        seconds: clock.monotonicSeconds() - started,
-      });
-    }
-    const all = [...results.values()];
+  let pause = firstPause;
+  for (let attempt = 1; ; attempt += 1) {
+    const due = checks.filter(({ id }) => {
+      const known = results.get(id);
+      return known === undefined || hasFailed(known);
+    });
+    for (const result of await runRound(context, due, attempt)) results.set(result.id, result);
+    const all = checks.flatMap(({ id }) => results.get(id) ?? []);
     const elapsed = clock.monotonicSeconds() - begun;
-    if (all.every((result) => result.passed) || elapsed + pause > plan.smokeTest.deadline)
-      return all;
+    if (!all.some(hasFailed) || elapsed + pause > deadline) return all;
     await clock.wait(pause);
     pause = Math.min(5, Math.max(0.05, pause * 2));
   }
 }
 
-async function look(
-  context: Omit<PhaseContext, 'record' | 'progress'>,
+/** Looks at each check once, turn after turn. */
+async function runRound(
+  context: CheckContext,
+  checks: readonly SmokeCheck[],
+  attempt: number,
+): Promise<readonly SmokeResult[]> {
+  const results: SmokeResult[] = [];
+  for (const turn of turns) {
+    const due = checks.filter((check) => kindOf(check).turn === turn);
+    const looked = await onEach(due, parallel, (check) => resultOf(context, check, attempt));
+    for (const one of looked) {
+      // Only the cancelling of the run ends a look without a result.
+      if (one.kind === 'failed') return fail(one.failure);
+      results.push(one.result);
+    }
+  }
+  return results;
+}
+
+async function resultOf(
+  context: CheckContext,
   check: SmokeCheck,
-): Promise<Verdict> {
-  return check.kind === 'http' ? lookHttp(context, check) : lookSql(context, check);
-}
-
-async function lookHttp(
-  context: Omit<PhaseContext, 'record' | 'progress'>,
-  check: HttpCheck,
-): Promise<Verdict> {
-  const base = requirePublicUrl(context as PhaseContext);
-  const bypass = check.as === 'bypass' ? (context.mode?.bypassHeaders() ?? {}) : {};
-  const url = new URL(check.url, base);
-  const headers = {
-    ...check.headers,
-    // The token is for the site alone: another host must not learn it.
-    ...(url.origin === new URL(base).origin ? bypass : {}),
+  attempt: number,
+): Promise<SmokeResult> {
+  const { clock } = context;
+  const started = clock.monotonicSeconds();
+  const verdict = await look(context, check);
+  return {
+    id: check.id,
+    kind: check.kind,
+    passed: verdict.kind === 'passed',
+    observed: verdict.observed,
+    expected: verdict.kind === 'failed' ? verdict.expected : kindOf(check).expectation(check),
+    attempts: attempt,
+    seconds: clock.monotonicSeconds() - started,
+    ...(verdict.kind === 'skipped' ? { skipped: true as const } : {}),
+    ...('screenshot' in verdict ? { screenshot: verdict.screenshot } : {}),
   };
-  const reply = await context.http.request({
-    url: url.href,
-    method: check.method,
-    headers,
-    ...(check.body === undefined ? {} : { body: check.body }),
-    timeoutSeconds:
-      check.expect.latency === undefined ? 10 : Math.max(10, check.expect.latency * 2),
-  });
-  return judgeHttp(check.expect, reply);
 }
 
-/** Compares an answer with what is expected of it. */
-export function judgeHttp(expect: HttpCheck['expect'], reply: HttpReply): Verdict {
-  if (reply.kind === 'no-answer') {
-    return {
-      kind: 'failed',
-      observed: `no answer (${reply.reason})`,
-      expected: describeStatus(expect),
-    };
-  }
-  const status = Array.isArray(expect.status) ? expect.status : [expect.status];
-  const observed = `status ${reply.status} in ${formatDuration(reply.seconds)}`;
-  if (!status.includes(reply.status))
-    return { kind: 'failed', observed, expected: describeStatus(expect) };
-  for (const [name, value] of Object.entries(expect.headers)) {
-    const found = reply.headers[name.toLowerCase()];
-    if (found !== value) {
-      return {
-        kind: 'failed',
-        observed: `header ${name}: ${found ?? 'missing'}`,
-        expected: `header ${name}: ${value}`,
-      };
-    }
-  }
-  if (expect.bodyContains !== undefined && !reply.body.includes(expect.bodyContains)) {
-    return {
-      kind: 'failed',
-      observed: `${observed}, body without the text`,
-      expected: `body with ${JSON.stringify(expect.bodyContains)}`,
-    };
-  }
-  const values = Object.entries(expect.json);
-  if (values.length > 0) {
-    const json = parseJson(reply.body);
-    if (json === undefined)
-      return { kind: 'failed', observed: `${observed}, body is not JSON`, expected: 'a JSON body' };
-    for (const [path, value] of values) {
-      const found = valueAt(json.value, path);
-      // The order of an object's keys means nothing.
-      if (!isDeepStrictEqual(found, value)) {
-        return {
-          kind: 'failed',
-          observed: `${path} is ${found === undefined ? 'missing' : JSON.stringify(found)}`,
-          expected: `${path} is ${JSON.stringify(value)}`,
-        };
-      }
-    }
-  }
-  if (expect.latency !== undefined && reply.seconds > expect.latency) {
-    return {
-      kind: 'failed',
-      observed,
-      expected: `an answer within ${formatDuration(expect.latency)}`,
-    };
-  }
-  return { kind: 'passed', observed };
-}
-
-async function lookSql(
-  context: Omit<PhaseContext, 'record' | 'progress'>,
-  check: SqlCheck,
-): Promise<Verdict> {
-  const expected = expectationOf(check);
+async function look(context: CheckContext, check: SmokeCheck): Promise<Verdict> {
+  const kind = kindOf(check);
+  const timeoutSeconds = kind.timeoutSeconds(check);
+  const expected = kind.expectation(check);
   try {
-    const value = await requireDatabase(context as PhaseContext).queryValue(check.query, {
-      timeoutSeconds: 30,
-    });
-    return judgeSql(check, value);
+    const verdict = await within(
+      timeoutSeconds + graceSeconds,
+      kind.look(context, check, timeoutSeconds),
+    );
+    return verdict ?? failed(`no answer within ${formatDuration(timeoutSeconds)}`, expected);
   } catch (error) {
-    return {
-      kind: 'failed',
-      observed: error instanceof Error ? error.message : String(error),
-      expected,
-    };
+    const failure = failureOf(error);
+    if (failure.code === 'cancelled') throw error;
+    return failed(failure.message, expected);
   }
-}
-
-/** Compares a query's value with what is expected of it. */
-export function judgeSql(
-  check: Pick<SqlCheck, 'equals' | 'atLeast'>,
-  value: string | undefined,
-): Verdict {
-  const expected = expectSql(check);
-  const observed = value === undefined ? 'no row' : `value ${value}`;
-  if (value === undefined) return { kind: 'failed', observed, expected };
-  if (check.equals !== undefined && !isEqual(check.equals, value))
-    return { kind: 'failed', observed, expected };
-  if (check.atLeast !== undefined && !(numberOf(value) >= check.atLeast))
-    return { kind: 'failed', observed, expected };
-  return { kind: 'passed', observed };
-}
-
-function isEqual(expected: string | number | boolean, value: string): boolean {
-  if (typeof expected === 'number') return numberOf(value) === expected;
-  // psql prints booleans as t and f.
-  if (typeof expected === 'boolean')
-    return (expected ? ['t', 'true'] : ['f', 'false']).includes(value);
-  return value === expected;
-}
-
-/** A number in text; empty text is none, although JavaScript takes it for 0. */
-function numberOf(text: string): number {
-  return text.trim() === '' ? Number.NaN : Number(text);
-}
-
-function expectationOf(check: SmokeCheck): string {
-  return check.kind === 'http' ? describeStatus(check.expect) : expectSql(check);
-}
-
-function expectSql(check: Pick<SqlCheck, 'equals' | 'atLeast'>): string {
-  if (check.equals !== undefined) return `value ${String(check.equals)}`;
-  return check.atLeast === undefined ? 'a row' : `at least ${check.atLeast}`;
-}
-
-function describeStatus(expect: HttpCheck['expect']): string {
-  return `status ${Array.isArray(expect.status) ? expect.status.join(' or ') : expect.status}`;
-}
-
-function parseJson(text: string): { value: unknown } | undefined {
-  try {
-    return { value: JSON.parse(text) as unknown };
-  } catch {
-    return undefined;
-  }
-}
-
-function valueAt(json: unknown, path: string): unknown {
-  let value = json;
-  for (const key of path.split('.')) {
-    if (value === null || typeof value !== 'object') return undefined;
-    value = (value as Record<string, unknown>)[key];
-  }
-  return value;
 }

@@ -26,7 +26,7 @@ import {
   windowIdInvocation,
   windowShape,
 } from './settings/shared.ts';
-import { smokeTestShape } from './settings/smoke-test.ts';
+import { smokeTestInvocation, smokeTestShape } from './settings/smoke-test.ts';
 
 export type Shape = Readonly<Record<string, z.ZodType>>;
 
@@ -140,16 +140,17 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
   'smoke-test': {
     title: 'Smoke test',
     description:
-      'Checks the application over HTTP (through the bypass, or as the public) and SQL, until all pass or the deadline is over.',
+      'Checks application, database, network, certificates, services, logs and pages, behind the closed door too, until all pass or the deadline is over.',
     replaces: 'Step 4, test before enabling: `curl -I http://localhost:8000/healthz`',
     section: smokeTestShape,
     groups: ['database', ...machines],
-    invocation: windowIdInvocation,
+    invocation: { ...smokeTestInvocation, ...windowIdInvocation },
     requires: ['name', 'public-url', 'smoke-test.checks'],
     outputs: {
       ...recordOutputs,
       passed: 'Number of checks that passed.',
       failed: 'Number of checks that failed.',
+      junit: 'Path of the results as JUnit XML on the runner.',
     },
   },
   'disable-maintenance': {

@@ -116,6 +116,25 @@ export interface MigrationFile {
   readonly withoutTransaction: boolean;
 }
 
+/** What a write that was taken back showed. */
+export interface WriteCanary {
+  /** Whether the SQL changed anything at all while it stood. */
+  readonly wrote: boolean;
+  /** Number of its transaction; empty when nothing was written. */
+  readonly transaction: string;
+  /** Whether a second session saw that this transaction is aborted, so that none of its rows is left. */
+  readonly rolledBack: boolean;
+  /** What the reading query returned while the write stood; `undefined` when there was none. */
+  readonly read: { readonly value: string | undefined } | undefined;
+  /** Sequences that moved on meanwhile, by this write or another session: no rollback takes that back. */
+  readonly sequences: readonly {
+    readonly name: string;
+    readonly before: string | null;
+    readonly after: string | null;
+  }[];
+  readonly role: string | undefined;
+}
+
 /**
  * One database of the application and its server.
  * The adapter quotes all names and values by SQL's rules, runs the official clients and hands secrets over by
@@ -205,6 +224,16 @@ export interface Database {
       readonly expect?: string | undefined;
     },
   ): Promise<TaskResult>;
+  /**
+   * Writes, checks deferred constraints, reads back, and rolls back, in one transaction; then proves that it is
+   * aborted. Refuses SQL that does anything but write and read, or that would end the transaction.
+   */
+  writeCanary(options: {
+    readonly insert: string;
+    readonly read?: string;
+    readonly role?: string;
+    readonly timeoutSeconds: number;
+  }): Promise<WriteCanary>;
   /** Result of a query as text, first column of the first row; `undefined` when there is no row. Read-only transaction. */
   queryValue(
     sql: string,

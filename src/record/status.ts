@@ -65,6 +65,35 @@ const smokeResult = z.object({
   expected: z.string(),
   attempts: z.number(),
   seconds: z.number(),
+  /** Set when it could not be looked at and need not be; `passed` is false then, and it has not failed. */
+  skipped: z.literal(true).optional(),
+  /** The picture of a page, kept on the host beside the record. */
+  screenshot: z.object({ file: z.string(), bytes: z.number(), sha256: z.string() }).optional(),
+});
+
+/** Where a log file ended at a moment; what comes after it is new. */
+const logMark = z.object({
+  /** Id of the smoke test. */
+  check: z.string(),
+  host: z.string(),
+  file: z.string(),
+  since: z.enum(['window', 'closed']),
+  at: z.string(),
+  /** Seconds of the host's own clock. */
+  hostSeconds: z.number(),
+  position: z.discriminatedUnion('kind', [
+    z.object({
+      kind: z.literal('end'),
+      /** Device and inode: a renamed file keeps them. */
+      id: z.string(),
+      bytes: z.number(),
+      /** SHA-256 of the first `headBytes` bytes: a file that is cut and written anew has others. */
+      headBytes: z.number(),
+      head: z.string(),
+    }),
+    z.object({ kind: z.literal('no-file') }),
+    z.object({ kind: z.literal('unknown'), reason: z.string() }),
+  ]),
 });
 
 const check = z.object({
@@ -79,6 +108,15 @@ const check = z.object({
 /** Whose fault it is that a site could not be reopened. */
 const reopeningBlame = z.enum(['host', 'front', 'application']);
 export type ReopeningBlame = z.infer<typeof reopeningBlame>;
+
+const finding = z.object({
+  kind: z.string(),
+  object: z.string(),
+  observed: z.string(),
+  /** The exact statement to run, when one would mend it. */
+  statement: z.string().optional(),
+  why: z.string(),
+});
 
 /** The status file `window.json`: the lock, and all that a new runner needs to go on or to roll back. */
 export const windowStatusSchema = z.object({
@@ -142,9 +180,44 @@ export const windowStatusSchema = z.object({
         summary: z.string(),
         proof: z.string(),
         figures: z.record(z.string(), z.number()),
+        /** Advice for people, the worst first. */
+        findings: z.array(finding).optional(),
       }),
     )
     .optional(),
+  /** What was done to the machines, by task and host. */
+  serverTasks: z
+    .array(
+      z.object({
+        id: z.string(),
+        task: z.string(),
+        host: z.string(),
+        stage: z.enum(['online', 'closed']),
+        outcome: z.enum(['done', 'failed', 'skipped']),
+        seconds: z.number(),
+        summary: z.string(),
+        proof: z.string(),
+        figures: z.record(z.string(), z.number()),
+        /** Single things that changed: packages with their versions, certificates with their ends. */
+        items: z.array(
+          z.object({
+            name: z.string(),
+            before: z.string().nullable(),
+            after: z.string().nullable(),
+          }),
+        ),
+      }),
+    )
+    .optional(),
+  /** Reboots that were ordered, by step: what the host was before; written before the order. */
+  rebootsBegun: z
+    .record(
+      z.string(),
+      z.object({ at: z.string(), bootId: z.string(), mounts: z.array(z.string()) }),
+    )
+    .optional(),
+  /** Where log files ended when the window began and when the site was last closed. */
+  logMarks: z.array(logMark).optional(),
   smokeTests: z
     .array(
       z.object({
@@ -190,4 +263,11 @@ export const windowStatusSchema = z.object({
 });
 
 export type WindowStatus = z.infer<typeof windowStatusSchema>;
+export type RecordedServerTask = NonNullable<WindowStatus['serverTasks']>[number];
 export type SmokeResult = z.infer<typeof smokeResult>;
+export type LogMark = z.infer<typeof logMark>;
+
+/** Whether a smoke test speaks against the application; a skipped one says nothing. */
+export function hasFailed({ passed, skipped }: Pick<SmokeResult, 'passed' | 'skipped'>): boolean {
+  return !passed && skipped !== true;
+}

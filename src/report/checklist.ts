@@ -3,6 +3,7 @@ import { approvalSections } from './checklist/approval.ts';
 import { beforeSections } from './checklist/before.ts';
 import { duringSections } from './checklist/during.ts';
 import { emergencySections } from './checklist/emergency.ts';
+import { fromNamedTests } from './checklist/evidence.ts';
 import type { ChecklistFacts, ChecklistSection, Finding } from './checklist/finding.ts';
 import { kindSections } from './checklist/kinds-of-work.ts';
 
@@ -62,12 +63,22 @@ export function resolveChecklist(facts: ChecklistFacts): readonly ResolvedSectio
       id: line.id,
       title: line.title,
       result: decide(
-        line.resolve(facts),
+        weighed(line.resolve(facts), fromNamedTests(facts, line.id)),
         attestations.filter((attestation) => attestation.line === line.id),
         notApplicable.filter((exemption) => exemption.line === line.id),
       ),
     })),
   }));
+}
+
+/**
+ * What the plan's own choice of smoke tests adds to a line: it stands where there is no other evidence, and one of
+ * them that failed speaks against any.
+ */
+function weighed(finding: Finding, named: Finding | undefined): Finding {
+  if (named === undefined || finding.kind === 'failed') return finding;
+  if (named.kind === 'failed') return named;
+  return finding.kind === 'proof' ? finding : named;
 }
 
 /**

@@ -4,14 +4,7 @@ import { badge, code, facts, prose, table, text } from './html-parts.ts';
 import { h, joined, nothing, type Markup } from './html-template.ts';
 import { clockOf, secondOf } from './moment.ts';
 import type { Report } from './report-model.ts';
-import {
-  checkMarks,
-  durationText,
-  passMark,
-  reviewMark,
-  verdictMarks,
-  verdictText,
-} from './wording.ts';
+import { checkMarks, durationText, reviewMark, verdictMarks, verdictText } from './wording.ts';
 
 export function recovery({ recovery: found, head: { timeZone } }: Report): Markup {
   const { backup, restorePoint, rollback } = found;
@@ -70,36 +63,6 @@ export function recovery({ recovery: found, head: { timeZone } }: Report): Marku
     if (rollback.acceptedLoss !== null) rows.push(['Loss accepted', prose(rollback.acceptedLoss)]);
   }
   return facts('What the window could go back to, and what going back cost', rows);
-}
-
-export function smokeTests({ smokeTests: runs, head: { timeZone } }: Report): Markup {
-  if (runs.length === 0) return h`<p>None in this record.</p>`;
-  return joined(
-    runs.map((run) => {
-      const passed = run.results.filter((result) => result.passed).length;
-      const title = `${run.phase}, ${secondOf(run.at, timeZone)}: ${passed} of ${run.results.length} passed`;
-      return table(
-        title,
-        [
-          { title: 'Check' },
-          { title: 'Verdict', kind: 'short' },
-          { title: 'Observed' },
-          { title: 'Expected' },
-          { title: 'Took', kind: 'number' },
-          { title: 'Tries', kind: 'number' },
-        ],
-        run.results.map((result) => [
-          h`${code(result.id)} <span class="soft">${result.kind}</span>`,
-          badge(passMark(result.passed)),
-          prose(result.observed),
-          prose(result.expected),
-          text(formatDuration(result.seconds)),
-          h`${result.attempts}`,
-        ]),
-      );
-    }),
-    h`<br>`,
-  );
 }
 
 export function durations({ phases, prediction }: Report): Markup {

@@ -2,7 +2,8 @@ import { formatDuration } from '../plan/duration.ts';
 import { webAddress } from './escape.ts';
 import { badge, code, facts, prose, section, table, text } from './html-parts.ts';
 import { style } from './html-style.ts';
-import { checklist, checks, durations, people, recovery, smokeTests } from './html-sections.ts';
+import { checklist, checks, durations, people, recovery } from './html-sections.ts';
+import { smokeTests, type Pictures } from './html-smoke-tests.ts';
 import { h, joined, nothing, type Markup } from './html-template.ts';
 import { timeline } from './html-timeline.ts';
 import { clockOf, secondOf } from './moment.ts';
@@ -15,6 +16,7 @@ import {
   outcomeMarks,
   plannedText,
   severityMarks,
+  smokeCounts,
   taskMark,
 } from './wording.ts';
 
@@ -22,14 +24,14 @@ import {
  * The report as one self-contained page: no script, no external resource, light and dark, fit for paper. What
  * may be loaded is forbidden by the page's own policy, too.
  */
-export function renderHtml(report: Report): string {
+export function renderHtml(report: Report, pictures: Pictures = new Map()): string {
   const { head } = report;
   const sections: readonly [id: string, title: string, content: Markup][] = [
     ['left-to-do', 'Left to do', leftToDo(report)],
     ['issues', 'Issues met', issues(report)],
     ['done', 'What was done', tasks(report)],
     ['recovery', 'Backup and way back', recovery(report)],
-    ['smoke-tests', 'Smoke tests', smokeTests(report)],
+    ['smoke-tests', 'Smoke tests', smokeTests(report, pictures)],
     ['timeline', 'Timeline', timeline(report)],
     ['durations', 'Durations', durations(report)],
     ['checks', 'Preflight checks', checks(report)],
@@ -42,7 +44,7 @@ export function renderHtml(report: Report): string {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'${pictures.size > 0 ? '; img-src data:' : ''}">
 <meta name="referrer" content="no-referrer">
 <title>Maintenance report: ${head.name}, ${head.windowId}</title>
 <style>${{ markup: style }}</style>
@@ -75,12 +77,7 @@ function banner(report: Report): Markup {
       'Tasks done',
       `${done.filter((task) => task.outcome === 'done' && !task.undone).length} of ${done.length + report.missingTasks}`,
     ],
-    [
-      'Last smoke test',
-      lastRun === undefined
-        ? 'none'
-        : `${lastRun.results.filter(({ passed }) => passed).length} of ${lastRun.results.length} passed`,
-    ],
+    ['Last smoke test', lastRun === undefined ? 'none' : smokeCounts(lastRun.results)],
     [
       'Checklist lines open',
       `${counts.open} of ${counts.open + counts.proved + counts.attested + counts.notApplicable}`,

@@ -1,5 +1,5 @@
 import { formatDuration } from '../plan/duration.ts';
-import type { WindowStatus } from '../record/status.ts';
+import { hasFailed, type WindowStatus } from '../record/status.ts';
 import type { ApprovalFacts } from './approval-facts.ts';
 import { secondsBetween } from './moment.ts';
 import { unfinishedSteps, unmended } from './outcome.ts';
@@ -138,11 +138,12 @@ function smokeIssues(status: WindowStatus, rows: readonly TimelineRow[]): Issue[
   const told = new Set(
     rows.filter(({ outcome }) => outcome === 'failed').map(({ phase }) => phase),
   );
-  return (status.smokeTests ?? [])
+  const runs = status.smokeTests ?? [];
+  const failed = runs
     .filter((run) => !run.passed && !told.has(run.phase))
     .flatMap((run) =>
       run.results
-        .filter(({ passed }) => !passed)
+        .filter(hasFailed)
         .map((result) =>
           issue(
             'failed',
@@ -152,6 +153,16 @@ function smokeIssues(status: WindowStatus, rows: readonly TimelineRow[]): Issue[
           ),
         ),
     );
+  // What preflight could not look at yet is looked at later.
+  const last = runs.findLast(({ phase }) => phase !== 'preflight');
+  const skipped = (last?.results ?? [])
+    .filter((result) => result.skipped === true)
+    .map((result) =>
+      issue('skipped', `${last?.phase ?? ''}: smoke test ${result.id}`, result.observed, {
+        ...(last === undefined ? {} : { at: last.at }),
+      }),
+    );
+  return [...failed, ...skipped];
 }
 
 function taskIssues(status: WindowStatus, rows: readonly TimelineRow[]): Issue[] {

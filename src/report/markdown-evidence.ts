@@ -9,9 +9,10 @@ import { timelineBegin, timelineEnd } from './summary-limit.ts';
 import {
   checkMarks,
   durationText,
-  passMark,
   reviewMark,
   rowMarks,
+  smokeCounts,
+  smokeMark,
   verdictMarks,
   verdictText,
 } from './wording.ts';
@@ -20,15 +21,14 @@ export function smokeTests({ smokeTests: runs, head: { timeZone } }: Report): st
   if (runs.length === 0) return '## Smoke tests\n\nNone in this record.';
   const parts = runs.map((run) => {
     const rows = run.results.map((result) => [
-      mark(passMark(result.passed)),
+      mark(smokeMark(result)),
       `${markdownCode(result.id)} (${markdown(result.kind)})`,
       markdown(result.observed),
       markdown(result.expected),
       formatDuration(result.seconds),
       String(result.attempts),
     ]);
-    const passed = run.results.filter((result) => result.passed).length;
-    return `**${markdown(run.phase)}**, ${markdown(secondOf(run.at, timeZone))}: ${passed} of ${run.results.length} passed\n\n${markdownTable(['', 'Check', 'Observed', 'Expected', 'Took', 'Tries'], rows)}`;
+    return `**${markdown(run.phase)}**, ${markdown(secondOf(run.at, timeZone))}: ${smokeCounts(run.results)}\n\n${markdownTable(['', 'Check', 'Observed', 'Expected', 'Took', 'Tries'], rows)}`;
   });
   return `## Smoke tests\n\n${parts.join('\n\n')}`;
 }

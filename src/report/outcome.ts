@@ -2,7 +2,7 @@ import { formatDuration } from '../plan/duration.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Approval } from '../ports/github.ts';
 import type { WindowState } from '../record/life.ts';
-import type { WindowStatus } from '../record/status.ts';
+import type { SmokeResult, WindowStatus } from '../record/status.ts';
 import type { Downtime } from './downtime.ts';
 import { minuteOf } from './moment.ts';
 import { wasRestored } from './recovery.ts';
@@ -162,7 +162,7 @@ function completed(window: OutcomeFacts): Outcome {
   ].filter((trouble) => trouble !== '');
   const facts = [
     done > 0 ? `${done} of ${planned} ${planned === 1 ? 'task' : 'tasks'} done` : '',
-    lastSmoke?.passed === true ? `${lastSmoke.results.length} smoke tests passed` : '',
+    lastSmoke?.passed === true ? smokeWords(lastSmoke.results) : '',
     publicWords(window),
   ].filter((fact) => fact !== '');
   if (troubles.length > 0) {
@@ -256,4 +256,11 @@ function sentenceCase(text: string): string {
 function firstLine(text: string): string {
   const [line = ''] = text.split('\n');
   return line.endsWith('.') ? line : `${line}.`;
+}
+
+/** For instance `4 smoke tests passed, 1 skipped`. */
+function smokeWords(results: readonly SmokeResult[]): string {
+  const skipped = results.filter((result) => result.skipped === true).length;
+  const passed = `${results.length - skipped} smoke tests passed`;
+  return skipped === 0 ? passed : `${passed}, ${skipped} skipped`;
 }

@@ -2,6 +2,7 @@ import { formatBytes } from '../plan/bytes.ts';
 import { formatDuration } from '../plan/duration.ts';
 import type { Approval } from '../ports/github.ts';
 import type { Check } from '../ports/maintenance-mode.ts';
+import type { SmokeResult } from '../record/status.ts';
 import type { Verdict } from './checklist.ts';
 import type { Downtime } from './downtime.ts';
 import type { IssueSeverity } from './issues.ts';
@@ -74,9 +75,17 @@ export function reviewMark(state: Approval['state']): Mark {
   }
 }
 
-/** Marks of anything that passes or fails. */
-export function passMark(passed: boolean): Mark {
+/** The mark of a smoke test; a skipped one is none that passed. */
+export function smokeMark({ passed, skipped }: Pick<SmokeResult, 'passed' | 'skipped'>): Mark {
+  if (skipped === true) return rowMarks.skipped;
   return passed ? checkMarks.passed : checkMarks.failed;
+}
+
+/** How a run of smoke tests went: `4 of 5 passed, 1 skipped`. */
+export function smokeCounts(results: readonly SmokeResult[]): string {
+  const passed = results.filter((result) => result.passed).length;
+  const skipped = results.filter((result) => result.skipped === true).length;
+  return `${passed} of ${results.length} passed${skipped === 0 ? '' : `, ${skipped} skipped`}`;
 }
 
 /** What a line of the checklist rests on, in one piece of text. */

@@ -26,7 +26,18 @@ const pureNodeModules = ['node:path', 'node:path/posix', 'node:crypto', 'node:zl
 /** Of `node:crypto`, what depends on its arguments only. */
 const pureCrypto = ['createHash', 'createHmac', 'timingSafeEqual'];
 
-const adapters = ['databases', 'modes', 'hosts', 'github', 'http', 'clock', 'services'];
+const adapters = [
+  'databases',
+  'modes',
+  'hosts',
+  'servers',
+  'github',
+  'http',
+  'network',
+  'browser',
+  'clock',
+  'services',
+];
 /** The folders that adapters stand below. */
 const aboveAdapters = ['phases', 'actions', 'cli'];
 

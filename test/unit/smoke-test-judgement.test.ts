@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { judgeHttp, judgeSql } from '../../src/phases/smoke-test.ts';
+import { judgeHttp } from '../../src/phases/smoke-checks/http.ts';
+import { judgeSql } from '../../src/phases/smoke-checks/sql.ts';
 import { checkSchema, type SmokeCheck } from '../../src/plan/settings/smoke-test.ts';
 import type { HttpReply } from '../../src/ports/http.ts';
 

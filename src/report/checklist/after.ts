@@ -1,7 +1,15 @@
 import { stepIds } from '../step-ids.ts';
 import { lastRow } from '../timeline.ts';
 import { secondOf } from '../moment.ts';
-import { both, fromComparison, fromReopening, fromRun, lastRun } from './evidence.ts';
+import type { SmokeCheck } from '../../plan/settings/smoke-test.ts';
+import {
+  both,
+  fromComparison,
+  fromReopening,
+  fromRun,
+  isApplication,
+  lastRun,
+} from './evidence.ts';
 import {
   attestable,
   failed,
@@ -29,7 +37,7 @@ export const afterSections: readonly ChecklistSection[] = [
       provable(
         '7.1',
         'All services running normally',
-        'all smoke tests after the work, and the application’s answer at the public URL',
+        'all smoke tests after the work (`unit` and `compose` look at the services themselves), and the application’s answer at the public URL',
         (facts) =>
           both(
             fromRun(facts, lastRun(facts), () => true, noTest),
@@ -41,23 +49,21 @@ export const afterSections: readonly ChecklistSection[] = [
       provable(
         '7.4',
         'Function for users verified',
-        'smoke tests of kind `http` after the work, and the application’s answer at the public URL',
+        'smoke tests of kind `http`, `routing` or `browser` after the work, and the application’s answer at the public URL',
         (facts) =>
-          both(
-            fromRun(facts, lastRun(facts), ({ kind }) => kind === 'http', noTest),
-            fromReopening(facts),
-          ),
+          both(fromRun(facts, lastRun(facts), isApplication, noTest), fromReopening(facts)),
       ),
       provable(
         '7.5',
         'Integrations tested',
-        'smoke tests whose URL is on another host than the public URL',
+        'smoke tests of kind `http`, `tcp` or `tls` that ask another host than that of the public URL',
         integrations,
       ),
-      attestable(
+      provable(
         '7.6',
         'Scheduled jobs running',
-        'Scheduled jobs are not known to this window: attest that those due while the site was closed have run.',
+        'smoke tests of kind `unit` on timers: they are active; whether a job that was due has run, they do not say',
+        timers,
       ),
     ],
   },
@@ -159,19 +165,41 @@ export const afterSections: readonly ChecklistSection[] = [
   },
 ];
 
-function integrations(facts: ChecklistFacts): Finding {
-  const { publicUrl } = facts.input.plan;
-  const own = publicUrl === undefined ? undefined : new URL(publicUrl).host;
+function timers(facts: ChecklistFacts): Finding {
   return fromRun(
     facts,
     lastRun(facts),
-    (_, check) =>
-      check?.kind === 'http' &&
-      URL.canParse(check.url) &&
-      own !== undefined &&
-      new URL(check.url).host !== own,
+    (_, check) => check?.kind === 'unit' && check.unit.endsWith('.timer'),
+    'No smoke test looks at a timer: add one of kind `unit`, or attest that the jobs due while the site was closed have run.',
+  );
+}
+
+function integrations(facts: ChecklistFacts): Finding {
+  const { publicUrl } = facts.input.plan;
+  const own = publicUrl === undefined ? undefined : new URL(publicUrl).hostname;
+  return fromRun(
+    facts,
+    lastRun(facts),
+    (_, check) => {
+      const asked = check === undefined ? undefined : otherHost(check);
+      return asked !== undefined && own !== undefined && asked !== own;
+    },
     'No smoke test asks another host: add one for each integration, or attest it.',
   );
+}
+
+/** The host that a check names; `undefined` when it names none, or asks nothing of it. */
+function otherHost(check: SmokeCheck): string | undefined {
+  switch (check.kind) {
+    case 'http':
+      return URL.canParse(check.url) ? new URL(check.url).hostname : undefined;
+    case 'tcp':
+      return check.host;
+    case 'tls':
+      return check.address?.replace(/:\d+$/, '');
+    default:
+      return undefined;
+  }
 }
 
 function cleanedUp({ input, rows, recovery }: ChecklistFacts): Finding {

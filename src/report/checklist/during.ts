@@ -2,11 +2,13 @@ import { stepIds } from '../step-ids.ts';
 import { lastRow } from '../timeline.ts';
 import { secondOf } from '../moment.ts';
 import {
+  both,
   fromBackup,
   fromChecks,
   fromLatency,
   fromReopening,
   fromRun,
+  isApplication,
   lastRun,
 } from './evidence.ts';
 import {
@@ -91,26 +93,26 @@ export const duringSections: readonly ChecklistSection[] = [
       provable(
         '5.2',
         'Database connection tested',
-        'smoke tests of kind `sql`, or a task that ran on the database',
+        'smoke tests of kind `sql` or `write-canary`, or a task that ran on the database',
         databaseReached,
         'the plan names no database',
       ),
       provable(
         '5.3',
         'Application health checks passing',
-        'smoke tests of kind `http` after the work',
-        (facts) => fromRun(facts, lastRun(facts), ({ kind }) => kind === 'http', noTest),
+        'smoke tests of kind `http`, `routing` or `browser` after the work',
+        (facts) => fromRun(facts, lastRun(facts), isApplication, noTest),
       ),
       provable(
         '5.4',
         'Routing verified, through any load balancer',
-        'the public URL: 503 with the window’s header while closed, the application after it',
+        'a smoke test of kind `routing`, which asks each address; else the public URL: 503 with the window’s header while closed, the application after it',
         publicRoute,
       ),
       provable(
         '5.5',
         'TLS certificates validated',
-        'requests to an https public URL, whose certificate is verified each time',
+        'smoke tests of kind `tls`; else requests to an https public URL, whose certificate is verified each time',
         certificates,
         'the public URL is plain http',
       ),
@@ -160,7 +162,12 @@ export const duringSections: readonly ChecklistSection[] = [
 
 function databaseReached(facts: ChecklistFacts): Finding {
   const { plan, record } = facts.input;
-  const tested = fromRun(facts, lastRun(facts), ({ kind }) => kind === 'sql', noTest);
+  const tested = fromRun(
+    facts,
+    lastRun(facts),
+    ({ kind }) => kind === 'sql' || kind === 'write-canary',
+    noTest,
+  );
   if (tested.kind !== 'none') return tested;
   const done = (record.status.tasks ?? []).filter(({ outcome }) => outcome === 'done');
   if (done.length > 0) {
@@ -171,6 +178,14 @@ function databaseReached(facts: ChecklistFacts): Finding {
 
 /** The public's way to the application, as far as requests from outside show it. */
 function publicRoute(facts: ChecklistFacts): Finding {
+  const asked = fromRun(facts, lastRun(facts), ({ kind }) => kind === 'routing', '');
+  if (asked.kind === 'failed') return asked;
+  const seen = byPublicUrl(facts);
+  if (asked.kind !== 'proof') return seen;
+  return seen.kind === 'proof' ? both(asked, seen) : seen.kind === 'failed' ? seen : asked;
+}
+
+function byPublicUrl(facts: ChecklistFacts): Finding {
   const reopened = fromReopening(facts);
   if (reopened.kind !== 'proof') return reopened;
   const [span] = facts.downtime.spans;
@@ -181,6 +196,8 @@ function publicRoute(facts: ChecklistFacts): Finding {
 }
 
 function certificates(facts: ChecklistFacts): Finding {
+  const asked = fromRun(facts, lastRun(facts), ({ kind }) => kind === 'tls', '');
+  if (asked.kind === 'proof' || asked.kind === 'failed') return asked;
   const { publicUrl } = facts.input.plan;
   if (publicUrl === undefined) return none('The plan names no public URL.');
   if (!publicUrl.startsWith('https:')) return notApplicable('The public URL is plain http.');

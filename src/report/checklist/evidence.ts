@@ -1,7 +1,7 @@
 import { formatBytes } from '../../plan/bytes.ts';
 import { formatDuration } from '../../plan/duration.ts';
 import type { SmokeCheck } from '../../plan/settings/smoke-test.ts';
-import type { SmokeResult, WindowStatus } from '../../record/status.ts';
+import { hasFailed, type SmokeResult, type WindowStatus } from '../../record/status.ts';
 import { secondOf } from '../moment.ts';
 import { checkFamilies, type CheckFamily } from '../step-ids.ts';
 import {
@@ -74,16 +74,39 @@ export function fromRun(
       checks.find(({ id }) => id === result.id),
     ),
   );
-  const bad = results.filter(({ passed }) => !passed);
+  const bad = results.filter(hasFailed);
   if (bad.length > 0) {
     return failed(
       `${run.phase}: ${bad.map(({ id, observed, expected }) => `${id} observed ${observed}, expected ${expected}`).join('; ')}.`,
     );
   }
-  if (results.length === 0) return none(todo);
+  const skipped = results.filter((result) => result.skipped === true);
+  const good = results.filter(({ passed }) => passed);
+  if (good.length === 0) {
+    const [first] = skipped;
+    return none(first === undefined ? todo : `Smoke test ${first.id} was skipped. ${todo}`);
+  }
+  const left = skipped.length === 0 ? '' : ` Skipped: ${skipped.map(({ id }) => id).join(', ')}.`;
   return proof(
-    `${run.phase} at ${secondOf(run.at, facts.input.plan.window.timeZone)}: ${results.map(({ id, observed }) => `${id} (${observed})`).join(', ')}.`,
+    `${run.phase} at ${secondOf(run.at, facts.input.plan.window.timeZone)}: ${good.map(({ id, observed }) => `${id} (${observed})`).join(', ')}.${left}`,
   );
+}
+
+/**
+ * The smoke tests that the plan names for a line (`proves`): those of preflight for the lines of section 2, which
+ * are about the time before the work. `undefined` when the plan names none.
+ */
+export function fromNamedTests(facts: ChecklistFacts, line: string): Finding | undefined {
+  const isNamed = (check: SmokeCheck | undefined): boolean => check?.proves.includes(line) === true;
+  if (!facts.input.plan.smokeTest.checks.some(isNamed)) return undefined;
+  const run = line.startsWith('2.') ? firstRun(facts) : lastRun(facts);
+  const found = fromRun(
+    facts,
+    run,
+    (_, check) => isNamed(check),
+    'The plan names smoke tests for this line, and none of them has run.',
+  );
+  return found.kind === 'proof' ? proof(`Named for this line by the plan: ${found.by}`) : found;
 }
 
 /** Answers within their planned latency. */
@@ -91,20 +114,23 @@ export function fromLatency(facts: ChecklistFacts, run: SmokeRun | undefined): F
   return fromRun(
     facts,
     run,
-    (_, check) => check?.kind === 'http' && check.expect.latency !== undefined,
+    (_, check) => latencyOf(check) !== undefined,
     'No smoke test with a `latency` limit was run: give one, or attest what your dashboards showed.',
   );
+}
+
+function latencyOf(check: SmokeCheck | undefined): number | undefined {
+  return check?.kind === 'http' || check?.kind === 'routing' ? check.expect.latency : undefined;
 }
 
 /** Answers within their planned latency before the work: the smoke tests of preflight, one by one or as a check. */
 export function fromLatencyBefore(facts: ChecklistFacts): Finding {
   const run = firstRun(facts);
   if (run !== undefined) return fromLatency(facts, run);
-  const limits = facts.input.plan.smokeTest.checks.flatMap((check) =>
-    check.kind === 'http' && check.expect.latency !== undefined
-      ? [`${check.id} within ${formatDuration(check.expect.latency)}`]
-      : [],
-  );
+  const limits = facts.input.plan.smokeTest.checks.flatMap((check) => {
+    const latency = latencyOf(check);
+    return latency === undefined ? [] : [`${check.id} within ${formatDuration(latency)}`];
+  });
   if (limits.length === 0) return fromLatency(facts, undefined);
   const checked = fromChecks(facts, 'smokeTests', 'Preflight recorded no smoke test.');
   return checked.kind === 'proof'
@@ -127,6 +153,11 @@ export function fromComparison(facts: ChecklistFacts): Finding {
   return pairs.length > 0
     ? proof(`Smoke tests of preflight and ${after?.phase ?? 'afterwards'}: ${pairs.join('; ')}.`)
     : none('No smoke test passed both before and after: compare your dashboards and attest it.');
+}
+
+/** Smoke tests that ask the application as its users do. */
+export function isApplication({ kind }: Pick<SmokeResult, 'kind'>): boolean {
+  return kind === 'http' || kind === 'routing' || kind === 'browser';
 }
 
 /** Proof that the public reaches the application again. */
