@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { findServerBlocks } from '../../src/modes/nginx/server-blocks.ts';
 import { hookInsertions, insertInto, removeHooks } from '../../src/modes/nginx/site-file.ts';
+import { runs } from '../fixtures/property-runs.ts';
 
 const include = '/var/lib/maintenance-window/nginx/shop/server.conf';
 
@@ -80,7 +81,7 @@ describe('the include line', () => {
           expect(directives[0]).toMatchObject({ name: 'include', args: [include] });
         }
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
     expect(blocks).toBeGreaterThan(200);
   });

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { FailureError } from '../../src/ports/failure.ts';
 import { parseConfig } from '../../src/modes/nginx/config-tree.ts';
 import { tokenize } from '../../src/modes/nginx/tokenizer.ts';
+import { runs } from '../fixtures/property-runs.ts';
 
 function words(text: string): string[] {
   return tokenize(Buffer.from(text), 'site').flatMap((token) =>
@@ -143,7 +144,7 @@ test('tokens cover every byte of a file, whatever is in it', () => {
       }
       expect(at).toBe(bytes.length);
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   );
   expect(read).toBeGreaterThan(200);
 });
