@@ -19,6 +19,7 @@ const branding: Readonly<Record<ActionId, { readonly icon: string; readonly colo
   'backup-db': { icon: 'archive', color: 'blue' },
   'enable-maintenance': { icon: 'lock', color: 'orange' },
   'run-db-maintenance': { icon: 'database', color: 'orange' },
+  'update-server': { icon: 'server', color: 'orange' },
   'smoke-test': { icon: 'activity', color: 'green' },
   'disable-maintenance': { icon: 'unlock', color: 'green' },
   rollback: { icon: 'rotate-ccw', color: 'red' },

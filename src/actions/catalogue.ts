@@ -9,6 +9,7 @@ import { reportAction } from './report.ts';
 import { rollbackAction } from './rollback.ts';
 import { runDbMaintenanceAction } from './run-db-maintenance.ts';
 import { smokeTestAction } from './smoke-test.ts';
+import { updateServerAction } from './update-server.ts';
 
 /** Every action by its id. */
 export const actions: Readonly<Record<ActionId, Action>> = {
@@ -16,6 +17,7 @@ export const actions: Readonly<Record<ActionId, Action>> = {
   'backup-db': backupDbAction,
   'enable-maintenance': enableMaintenanceAction,
   'run-db-maintenance': runDbMaintenanceAction,
+  'update-server': updateServerAction,
   'smoke-test': smokeTestAction,
   'disable-maintenance': disableMaintenanceAction,
   rollback: rollbackAction,

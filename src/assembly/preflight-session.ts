@@ -7,10 +7,12 @@ import { predict, predictedDowntime, type PredictableStep } from '../plan/predic
 import type { Plan } from '../plan/plan.ts';
 import { secretReferences } from '../plan/secrets.ts';
 import type { GitHub } from '../ports/github.ts';
+import { serverTasksChangeData } from '../phases/server-tasks/planned-tasks.ts';
 import { renderPreflight } from '../report/preflight-summary.ts';
 import type { ExistingRecord } from '../record/admission.ts';
 import { openRecord, readHistory, type WindowRecord } from '../record/window-record.ts';
 import type { Machines } from './machines.ts';
+import { predictableServerSteps } from './predictable-server-steps.ts';
 import { assembleSettings, type AssembledSettings } from './settings.ts';
 import type { Surroundings } from './surroundings.ts';
 import { servicesOf } from './services.ts';
@@ -69,6 +71,7 @@ export async function preflightSession(
     plan,
     checks: looked.checks,
     prediction,
+    serverTasks: looked.serverTasks,
     position: looked.position,
     secretVariables: secretReferences(plan).map(({ variable }) => variable),
     secretValues: secretValues(secrets),
@@ -149,7 +152,7 @@ function outcomeOf(looked: PreflightResult, dryRun: boolean): PhaseOutcome {
       failure: {
         code: 'preflight-failed',
         message: `${failed.length} of ${looked.checks.length} checks failed: ${failed
-          .map((check) => `${check.title}: ${check.value}`)
+          .map((check) => `${check.title}: ${check.value.replace(/\.$/, '')}`)
           .join('; ')}.`,
         state: 'Nothing was touched.',
         next: failed
@@ -178,7 +181,13 @@ function predictableSteps(plan: Plan): readonly PredictableStep[] {
     reindex: 'rebuild',
     migrate: 'moment',
     sql: 'moment',
+    archive: 'scan',
+    refresh: 'rebuild',
+    repack: 'rewrite',
+    'optimize-queries': 'moment',
   } as const;
+  const workOf = ({ settings }: (typeof tasks)[number]): PredictableStep['work'] =>
+    settings.task === 'vacuum' && settings.full ? 'rewrite' : work[settings.task];
   const steps = (stage: 'online' | 'closed'): PredictableStep[] =>
     tasks
       .filter((task) => task.stage === stage)
@@ -186,15 +195,18 @@ function predictableSteps(plan: Plan): readonly PredictableStep[] {
         phase: 'run-db-maintenance',
         step: `task-${task.id}`,
         closed: stage === 'closed',
-        work: work[task.settings.task],
+        work: workOf(task),
       }));
-  const changes = tasks.some((task) => task.blast !== 'none' && task.stage === 'closed');
+  const changes =
+    tasks.some((task) => task.blast !== 'none' && task.stage === 'closed') ||
+    serverTasksChangeData(plan.updateServer.tasks);
   const needsCopy = changes && plan.runDbMaintenance.restorePoint !== 'backup';
   const needsDump = changes && plan.runDbMaintenance.restorePoint === 'backup';
   return [
     { phase: 'backup-db', step: 'dump-online', closed: false, work: 'dump' },
     { phase: 'backup-db', step: 'restore-test-online', closed: false, work: 'restore' },
     ...steps('online'),
+    ...predictableServerSteps(plan, 'online'),
     { phase: 'enable-maintenance', step: 'hook', closed: false, work: 'moment' },
     { phase: 'enable-maintenance', step: 'flag', closed: true, work: 'moment' },
     { phase: 'enable-maintenance', step: 'drain', closed: true, work: 'moment' },
@@ -213,6 +225,7 @@ function predictableSteps(plan: Plan): readonly PredictableStep[] {
         ]
       : []),
     ...steps('closed'),
+    ...predictableServerSteps(plan, 'closed'),
     { phase: 'smoke-test', step: 'checks', closed: true, work: 'moment' },
     { phase: 'disable-maintenance', step: 'lift-flag', closed: true, work: 'moment' },
   ];

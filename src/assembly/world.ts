@@ -4,6 +4,7 @@ import { parseConnection } from '../databases/postgresql/connection.ts';
 import { postgresql } from '../databases/postgresql.ts';
 import { nodeHttp } from '../http/node-http.ts';
 import { fleetMode } from '../modes/fleet.ts';
+import { nodeNetwork } from '../network/node-network.ts';
 import { settingLackedBy } from '../plan/modes.ts';
 import type { Plan } from '../plan/plan.ts';
 import { resolveSecrets, type Secrets } from '../plan/secrets.ts';
@@ -15,6 +16,8 @@ import type { Host } from '../ports/host.ts';
 import type { Http } from '../ports/http.ts';
 import type { MaintenanceMode } from '../ports/maintenance-mode.ts';
 import type { Network } from '../ports/network.ts';
+import type { Server } from '../ports/server.ts';
+import { debianServer } from '../servers/debian.ts';
 import type { Machines } from './machines.ts';
 import { modeMakers, type ClosingWindow } from './modes.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -25,6 +28,7 @@ export interface World {
   readonly host: Host;
   readonly runner: Host;
   readonly fleet: Fleet;
+  readonly server: (host: Host) => Server;
   readonly http: Http;
   readonly network: Network;
   readonly browser: Browser;
@@ -39,14 +43,16 @@ export async function worldOf(
 ): Promise<World> {
   const { signal } = surroundings;
   const fleet = await machines.fleet(plan);
+  const clock = systemClock(signal);
   return {
     host: fleet.control,
     runner: machines.runner,
     fleet,
+    server: (host) => debianServer(host, clock),
     http: nodeHttp({ signal }),
     network: nodeNetwork(),
     browser: chromium({ environment: surroundings.environment, signal }),
-    clock: systemClock(signal),
+    clock,
   };
 }
 

@@ -7,6 +7,7 @@ import type { Check } from '../ports/maintenance-mode.ts';
 import { freeDataBytes } from './data-disk.ts';
 import type { PreflightContext } from './preflight.ts';
 import { planTasks } from './run-db-maintenance.ts';
+import { serverTasksChangeData } from './server-tasks/planned-tasks.ts';
 
 /** The facts of the database; what keeps them from being read becomes a failed check. */
 export async function inspectDatabase(
@@ -38,7 +39,8 @@ export function checkDatabase(
 ): readonly Check[] {
   const { plan } = context;
   const tasks = planTasks(plan.runDbMaintenance.tasks);
-  const changes = tasks.some((task) => task.blast !== 'none');
+  const changes =
+    tasks.some((task) => task.blast !== 'none') || serverTasksChangeData(plan.updateServer.tasks);
   const clients = Object.entries(facts.clientVersions)
     .map(([name, version]) => `${name} ${version}`)
     .join(', ');
@@ -141,7 +143,9 @@ export async function checkProperties(
   facts: DatabaseFacts,
 ): Promise<readonly Check[]> {
   const { plan, database } = context;
-  const changes = planTasks(plan.runDbMaintenance.tasks).some((task) => task.blast !== 'none');
+  const changes =
+    planTasks(plan.runDbMaintenance.tasks).some((task) => task.blast !== 'none') ||
+    serverTasksChangeData(plan.updateServer.tasks);
   // Who lacks the more basic rights is told of those.
   const mayTry = facts.ownsDatabase && !facts.isReadOnly && !facts.isInRecovery;
   if (database === undefined || !changes || !mayTry) return [];

@@ -5,6 +5,7 @@ import type { PhaseContext, PhaseOutcome } from './phase.ts';
 import { rollback } from './rollback.ts';
 import { runDbMaintenance } from './run-db-maintenance.ts';
 import { smokeTest } from './smoke-test.ts';
+import { updateServer } from './update-server.ts';
 
 /** The runbook of a whole window after a good preflight: online work, closed work, proof, reopening. */
 const runbook: readonly {
@@ -13,12 +14,14 @@ const runbook: readonly {
 }[] = [
   { id: 'backup-db', run: backupDb },
   { id: 'run-db-maintenance', run: (context) => runDbMaintenance(context, { stage: 'online' }) },
+  { id: 'update-server', run: (context) => updateServer(context, { stage: 'online' }) },
   { id: 'enable-maintenance', run: (context) => enableMaintenance(context, { prepareOnly: true }) },
   {
     id: 'enable-maintenance',
     run: (context) => enableMaintenance(context, { prepareOnly: false }),
   },
   { id: 'run-db-maintenance', run: (context) => runDbMaintenance(context, { stage: 'closed' }) },
+  { id: 'update-server', run: (context) => updateServer(context, { stage: 'closed' }) },
   { id: 'smoke-test', run: smokeTest },
   {
     id: 'disable-maintenance',

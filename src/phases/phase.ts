@@ -7,6 +7,7 @@ import type { Host } from '../ports/host.ts';
 import type { Http } from '../ports/http.ts';
 import type { MaintenanceMode } from '../ports/maintenance-mode.ts';
 import type { Network } from '../ports/network.ts';
+import type { Server } from '../ports/server.ts';
 import type { ManagedService } from '../ports/services.ts';
 import type { StepContext } from '../record/step.ts';
 
@@ -22,6 +23,8 @@ export interface PhaseContext extends StepContext {
   /** The one that the run is on: it has the checked-out repository, where relative paths of the plan lead. */
   readonly runner: Host;
   readonly fleet: Fleet;
+  /** The operating system of a machine. */
+  readonly server: (host: Host) => Server;
   readonly http: Http;
   /** For the smoke tests that look below HTTP. */
   readonly network?: Network;

@@ -4,6 +4,7 @@ export const actionIds = [
   'backup-db',
   'enable-maintenance',
   'run-db-maintenance',
+  'update-server',
   'smoke-test',
   'disable-maintenance',
   'rollback',

@@ -27,6 +27,7 @@ import {
   windowShape,
 } from './settings/shared.ts';
 import { smokeTestInvocation, smokeTestShape } from './settings/smoke-test.ts';
+import { updateServerInvocation, updateServerShape } from './settings/update-server.ts';
 
 export type Shape = Readonly<Record<string, z.ZodType>>;
 
@@ -135,6 +136,23 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
     outputs: {
       ...recordOutputs,
       'restore-point': 'Kind of the restore point that was taken: clone, backup, or none.',
+    },
+  },
+  'update-server': {
+    title: 'Update servers',
+    description:
+      'Installs package updates, reboots, cleans up, rotates logs, renews certificates and runs application tasks, each with its own proof.',
+    replaces:
+      'Step 3, perform maintenance on the server: `apt-get upgrade`, `reboot`, log rotation, `certbot renew`, disk clean-up',
+    section: updateServerShape,
+    groups: ['database', ...machines],
+    invocation: { ...updateServerInvocation, ...windowIdInvocation },
+    requires: ['name'],
+    outputs: {
+      ...recordOutputs,
+      updated: 'Number of packages that were updated, over all hosts.',
+      rebooted: 'Hosts that were rebooted, separated by spaces.',
+      'freed-bytes': 'Bytes that the clean-up freed, over all hosts.',
     },
   },
   'smoke-test': {

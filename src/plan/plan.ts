@@ -17,6 +17,7 @@ import {
   windowGroup,
 } from './settings/shared.ts';
 import { smokeTestGroup } from './settings/smoke-test.ts';
+import { updateServerGroup } from './settings/update-server.ts';
 
 /** The plan file `.github/maintenance.yml`: one section per action, and what they share. */
 export const planSchema = group({
@@ -33,6 +34,7 @@ export const planSchema = group({
   'run-db-maintenance': runDbMaintenanceGroup
     .prefault({})
     .describe('What is done to the database.'),
+  'update-server': updateServerGroup.prefault({}).describe('What is done to the servers.'),
   'smoke-test': smokeTestGroup.prefault({}).describe('What proves that the application works.'),
   'disable-maintenance': disableMaintenanceGroup.prefault({}).describe('How the site is reopened.'),
   rollback: rollbackGroup.prefault({}).describe('What a failure leads to.'),

@@ -16,7 +16,9 @@ export interface PredictableStep {
   readonly phase: string;
   readonly step: string;
   readonly closed: boolean;
-  readonly work: 'dump' | 'restore' | 'copy' | 'scan' | 'rebuild' | 'moment';
+  readonly work: 'dump' | 'restore' | 'copy' | 'scan' | 'rebuild' | 'rewrite' | 'moment';
+  /** What does not depend on the database, until there is a history. */
+  readonly guessSeconds?: number;
 }
 
 /** Bytes per second of a modest server, used until there is a history: cautious on purpose. */
@@ -26,6 +28,8 @@ const bytesPerSecond = {
   copy: 200e6,
   scan: 150e6,
   rebuild: 30e6,
+  /** Tables with their indexes. */
+  rewrite: 25e6,
 } as const;
 
 /**
@@ -37,7 +41,7 @@ export function predict(
   facts: Pick<DatabaseFacts, 'bytes' | 'indexBytes'> | undefined,
   history: readonly RecordCopy[],
 ): readonly PredictedStep[] {
-  return steps.map(({ phase, step, closed, work }) => {
+  return steps.map(({ phase, step, closed, work, guessSeconds }) => {
     const earlier = history
       .slice(-5)
       .flatMap(({ journal }) =>
@@ -59,6 +63,8 @@ export function predict(
         basis: `slowest of ${earlier.length} earlier`,
       };
     }
+    if (guessSeconds !== undefined)
+      return { step: name, closed, seconds: guessSeconds, basis: 'a guess' };
     if (work === 'moment' || facts === undefined)
       return { step: name, closed, seconds: 1, basis: 'a moment' };
     const bytes = work === 'rebuild' ? facts.indexBytes : facts.bytes;

@@ -10,6 +10,7 @@ import { mermaidGantt, type GanttBar } from './gantt.ts';
 import { markdownDetails, markdownTable } from './markdown-table.ts';
 import { mark, prose } from './markdown-words.ts';
 import { clockOf, minuteOf } from './moment.ts';
+import { serverPreviewSection, type ServerPreviewFact } from './server-preview.ts';
 import { checkMarks } from './wording.ts';
 
 type Json = z.core.util.JSONType;
@@ -22,6 +23,8 @@ export interface PreflightSummaryInput {
   readonly checks: readonly Check[];
   /** Predicted steps in their order; seconds. */
   readonly prediction: readonly PredictedStep[];
+  /** What the server tasks would do. */
+  readonly serverTasks?: readonly ServerPreviewFact[];
   readonly position: WindowPosition;
   /** Environment variables that hold the plan's secrets. */
   readonly secretVariables: readonly string[];
@@ -37,8 +40,15 @@ export interface PreflightSummaryInput {
 
 /** Plan, checks, predicted timeline and reviewers as Markdown for the job summary. */
 export function renderPreflight(input: PreflightSummaryInput): string {
-  const sections = [head(input), checks(input), prediction(input), gates(input), settingsOf(input)];
-  return `${sections.join('\n\n')}\n`;
+  const sections = [
+    head(input),
+    checks(input),
+    serverPreviewSection(input.serverTasks ?? []),
+    prediction(input),
+    gates(input),
+    settingsOf(input),
+  ];
+  return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
 }
 
 function head(input: PreflightSummaryInput): string {
