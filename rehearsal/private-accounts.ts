@@ -9,6 +9,8 @@ export type Account = {
   readonly shell: string;
   /** Whether sudo lets it do everything without a password. */
   readonly sudo: boolean;
+  /** Files in its home folder, by name. */
+  readonly home?: Readonly<Record<string, string>>;
 };
 
 // The machine keeps its own files: what is mounted here ends with the last process that sees it.
@@ -38,11 +40,12 @@ export async function privateAccounts(
   const sudoers = join(etc, 'sudoers.d');
   await mkdir(sudoers, { recursive: true });
   const added = { passwd: '', group: '', shadow: '' };
-  for (const { name, uid, shell, sudo } of accounts) {
+  for (const { name, uid, shell, sudo, home: files = {} } of accounts) {
     const home = join(folder, `home-${name}`);
     await mkdir(home);
     await chown(home, uid, uid);
     await chmod(home, 0o755);
+    for (const [file, text] of Object.entries(files)) await writeFile(join(home, file), text);
     added.passwd += `${name}:x:${uid}:${uid}::${home}:${shell}\n`;
     added.group += `${name}:x:${uid}:\n`;
     // No password fits the star, but unlike "!" it does not lock the account (shadow(5)).

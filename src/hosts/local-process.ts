@@ -23,6 +23,13 @@ export interface ProcessOptions {
   readonly relay?: Relay;
 }
 
+/** Seconds for which the end of a relayed command is waited for, once it takes no more input: it tells why. */
+const farewellSeconds = 6;
+
+function patience(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, farewellSeconds * 1000).unref());
+}
+
 /** A line, or the end of lines, that somebody waits for. */
 interface LineWaiter {
   readonly resolve: (line: string | undefined) => void;
@@ -47,6 +54,7 @@ export class LocalProcess implements Session {
   #timedOut = false;
   #queued = 0;
   #ended = false;
+  #settled = false;
   #discarding = false;
   #ending: Promise<void> | undefined;
   #giveUp: () => void = () => undefined;
@@ -83,6 +91,7 @@ export class LocalProcess implements Session {
     this.result = this.#follow(started).finally(() => {
       clearTimeout(timer);
       options.signal?.removeEventListener('abort', onAbort);
+      this.#settled = true;
       this.#settleWaiters();
     });
     // Whoever cares awaits `result`; a session that nobody ends must not bring the process down.
@@ -142,7 +151,14 @@ export class LocalProcess implements Session {
 
   async #exitCode(end: ChildEnd): Promise<number | null> {
     if (this.#relay === undefined) return end.exitCode;
-    return this.#ending === undefined ? this.#relay.exitCode(end) : null;
+    if (this.#ending !== undefined) return null;
+    try {
+      return await this.#relay.exitCode(end);
+    } catch (error) {
+      // Who reads lines must not take a lost connection for the end of the output.
+      this.#failure = error instanceof Error ? error : new Error(String(error));
+      throw error;
+    }
   }
 
   #closed(): Promise<ChildEnd> {
@@ -271,6 +287,8 @@ export class LocalProcess implements Session {
       else stdin.write(text, resolve);
     });
     if (!error) return;
+    if (this.#relay !== undefined)
+      await Promise.race([this.result, patience()]).catch(() => undefined);
     if (this.#failure !== undefined) throw this.#failure;
     const said = this.#stderr.text().trim();
     throw hostFailure(
@@ -288,7 +306,7 @@ export class LocalProcess implements Session {
       return line;
     }
     if (this.#failure !== undefined) throw this.#failure;
-    if (this.#ended) return undefined;
+    if (this.#settled) return undefined;
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
   }
 
