@@ -13,6 +13,7 @@ import {
 } from '../../src/databases/postgresql/quoting.ts';
 import { createServer } from '../../src/databases/postgresql/server.ts';
 import type { Login } from '../../rehearsal/cluster.ts';
+import { runs } from '../fixtures/property-runs.ts';
 import { failureFrom, PostgresqlBench, until } from '../fixtures/postgresql-bench.ts';
 
 let bench: PostgresqlBench;
@@ -163,7 +164,7 @@ describe('rows', () => {
       })
       // psql itself leaves out U+10FFFE and U+10FFFF, which are no characters, when it prints.
       .map((candidate) => candidate.toWellFormed().replace(/[\0\u{10fffe}\u{10ffff}]/gu, ''));
-    const texts = fc.sample(text, 200);
+    const texts = fc.sample(text, runs(400));
     const rows = await psqlAs().rows(
       texts
         .map(

@@ -8,6 +8,7 @@ import {
 } from '../../src/databases/postgresql/quoting.ts';
 import { splitStatements } from '../../src/databases/postgresql/statements.ts';
 import { failureOf } from '../../src/ports/failure.ts';
+import { runs } from '../fixtures/property-runs.ts';
 
 const text = fc
   .string({
@@ -68,6 +69,7 @@ describe('quoting', () => {
           ]);
         }
       }),
+      { numRuns: runs(2000) },
     );
   });
 });
