@@ -71,6 +71,15 @@ export function postgresql(options: {
     applyProperties: (database, properties) => applyProperties(server, database, properties),
 
     writeCanary: (canaryOptions) => writeCanary(psql, canaryOptions),
-    ...postgresqlTasks(psql, { clock, windowId }),
+    ...postgresqlTasks(psql, {
+      clock,
+      windowId,
+      clients: {
+        host,
+        folders: () => server.folders(),
+        psql: (args) => server.client('psql', args, connection.database),
+        command: (path, args) => server.command(path, args, connection.database),
+      },
+    }),
   };
 }

@@ -15,9 +15,19 @@ export async function migrate(
 ): Promise<TaskResult> {
   const { command, files = '', checksumTable } = task;
   if (command !== undefined) return migrateByCommand(context, task, command);
-  const folder = posix.resolve(context.workspace, files);
-  const found = await migrationFiles(context, folder);
+  const found = await migrationsOf(context, files);
   return requireDatabase(context).migrate(found, { ...options, checksumTable });
+}
+
+/**
+ * The files of a migrate task.
+ * @throws FailureError `no-migrations`
+ */
+export function migrationsOf(
+  context: Pick<PhaseContext, 'host' | 'workspace'>,
+  files: string,
+): Promise<readonly MigrationFile[]> {
+  return migrationFiles(context, posix.resolve(context.workspace, files));
 }
 
 /**

@@ -14,6 +14,7 @@ import type { PhaseContext } from './phase.ts';
 import { checkServices } from './services.ts';
 import { previewServers, type ServerPreview } from './server-preview.ts';
 import { runChecks } from './smoke-test.ts';
+import { checkTasks } from './task-checks.ts';
 
 /** Preflight looks and touches nothing, so it works without a record. */
 export interface PreflightContext extends Omit<PhaseContext, 'record'> {
@@ -57,6 +58,7 @@ export async function preflight(context: PreflightContext): Promise<PreflightRes
         checkProperties(context, facts),
       )),
       ...(await guarded('disk', 'Disk space', checkDisk(context, facts))),
+      ...(await guarded('tasks', 'Tasks', checkTasks(context))),
     );
   }
   const servers = await previewServers(context);

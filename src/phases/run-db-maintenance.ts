@@ -1,43 +1,21 @@
-import type { TaskSettings } from '../plan/settings/run-db-maintenance.ts';
 import type { TaskResult } from '../ports/database.ts';
 import { fail, failureOf } from '../ports/failure.ts';
-import { blastClasses, type BlastClass } from '../record/life.ts';
+import { blastClasses } from '../record/life.ts';
 import { runStep, skipStep } from '../record/step.ts';
 import type { WindowStatus } from '../record/status.ts';
 import { conclude, done, skipped, type PhaseContext, type PhaseOutcome } from './phase.ts';
-import { migrate } from './migration.ts';
+import { planTasks, titleOf, type PlannedTask } from './planned-tasks.ts';
 import { requireDatabase, requireState } from './requirements.ts';
 import { describeRestorePoint, takeRestorePoint } from './restore-point.ts';
+import { isRead, requireConsent, unconsented } from './task-consent.ts';
+import { performTask } from './task-performance.ts';
+
+export { planTasks, type PlannedTask } from './planned-tasks.ts';
 
 const phase = 'run-db-maintenance';
 
 export type Stage = 'online' | 'closed' | 'all';
 type RecordedTask = NonNullable<WindowStatus['tasks']>[number];
-
-/** A task with its id in the plan and what it can do to the system. */
-export interface PlannedTask {
-  readonly id: string;
-  readonly stage: 'online' | 'closed';
-  readonly blast: BlastClass;
-  readonly settings: TaskSettings;
-}
-
-/** Names the tasks and classes them; ids are unique within a plan. */
-export function planTasks(tasks: readonly TaskSettings[]): readonly PlannedTask[] {
-  const taken = new Set<string>();
-  return tasks.map((settings) => {
-    const base = settings.id ?? settings.task;
-    let id = base;
-    for (let number = 2; taken.has(id); number += 1) id = `${base}-${number}`;
-    taken.add(id);
-    return { id, stage: settings.stage, blast: blastOf(settings), settings };
-  });
-}
-
-function blastOf(task: TaskSettings): BlastClass {
-  if (task.task === 'migrate') return 'schema';
-  return task.task === 'sql' ? task.blast : 'none';
-}
 
 /** Takes a restore point when a task changes schema or data, then runs the tasks of the stage in order. */
 export function runDbMaintenance(
@@ -49,6 +27,8 @@ export function runDbMaintenance(
     const online = tasks.filter((task) => task.stage === 'online');
     const closed = tasks.filter((task) => task.stage === 'closed');
     if (options.stage !== 'online' && closed.length > 0) refuseWhileOpen(context);
+    const now = tasks.filter(({ stage }) => options.stage === 'all' || stage === options.stage);
+    await readStatements(context, now);
     if (options.stage !== 'closed') await runTasks(context, online);
     if (options.stage === 'online') {
       return online.length === 0
@@ -68,6 +48,27 @@ function refuseWhileOpen(context: PhaseContext): void {
     ['closed', 'changing', 'changed'],
     'Close the site first with `enable-maintenance`: these tasks change what the public works with.',
   );
+}
+
+/**
+ * Reads all SQL that is about to run for what the plan has not consented to, before the first task: a refusal leaves
+ * nothing half done.
+ */
+async function readStatements(context: PhaseContext, tasks: readonly PlannedTask[]): Promise<void> {
+  const read = tasks.filter(isRead);
+  if (read.length === 0) return;
+  await runStep(context, phase, {
+    id: 'consent',
+    title: 'Read the SQL for what needs consent',
+    blast: 'none',
+    // Files may have changed since: this is cheap and always done anew.
+    observe: () => Promise.resolve(undefined),
+    perform: async () => {
+      for (const task of read) requireConsent(await unconsented(context, task));
+      return { tasks: read.length };
+    },
+    describe: ({ tasks: count }) => `${count} tasks read; the plan consents to all that needs it`,
+  });
 }
 
 async function runClosed(
@@ -174,6 +175,9 @@ async function runTasks(context: PhaseContext, tasks: readonly PlannedTask[]): P
             summary: result.summary,
             proof: result.proof,
             figures: { ...result.figures },
+            ...(result.findings === undefined
+              ? {}
+              : { findings: result.findings.map((finding) => ({ ...finding })) }),
           },
         ],
       });
@@ -184,7 +188,7 @@ async function runTasks(context: PhaseContext, tasks: readonly PlannedTask[]): P
         blast: task.blast,
         ...(wasKilled(context, task) ? { observe: () => foundDone(context, task) } : {}),
         perform: async () => {
-          const result = await perform(context, task.settings);
+          const result = await performTask(context, task);
           await note('done', result);
           return { summary: result.summary, proof: result.proof };
         },
@@ -199,49 +203,4 @@ async function runTasks(context: PhaseContext, tasks: readonly PlannedTask[]): P
 
 function stepOf(task: PlannedTask): string {
   return `task-${task.id}`;
-}
-
-async function perform(context: PhaseContext, task: TaskSettings): Promise<TaskResult> {
-  const { plan, progress } = context;
-  const database = requireDatabase(context);
-  const { jobs, lockTimeout, statementTimeout } = plan.runDbMaintenance;
-  const options = {
-    lockTimeoutSeconds: task.lockTimeout ?? lockTimeout,
-    statementTimeoutSeconds: task.statementTimeout ?? statementTimeout,
-    onProgress: (line: string) => {
-      progress.info(line);
-    },
-  };
-  switch (task.task) {
-    case 'vacuum':
-      return database.vacuum(task.tables, { ...options, analyze: task.analyze, jobs });
-    case 'analyze':
-      return database.analyze(task.tables, { ...options, jobs });
-    case 'reindex':
-      return database.reindex(task.tables, { ...options, concurrently: task.concurrently });
-    case 'sql':
-      return database.runSql(task.sql, {
-        ...options,
-        inTransaction: task.transaction,
-        expect: task.expect,
-      });
-    case 'migrate':
-      return migrate(context, task, options);
-  }
-}
-
-function titleOf(task: PlannedTask): string {
-  const { settings } = task;
-  switch (settings.task) {
-    case 'vacuum':
-    case 'analyze':
-    case 'reindex':
-      return `${settings.task} ${settings.tables === 'all' ? 'all tables' : settings.tables.join(', ')}`;
-    case 'migrate':
-      return settings.files === undefined
-        ? `migrate by ${settings.command?.[0] ?? ''}`
-        : `migrate from ${settings.files}`;
-    case 'sql':
-      return `sql ${task.id}`;
-  }
 }

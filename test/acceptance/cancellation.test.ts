@@ -38,7 +38,7 @@ beforeAll(async () => {
   );
   await writeFile(
     join(slowMigrations, '0002-slow.sql'),
-    'update orders set total_cents = total_cents + 1;\nselect pg_sleep(300);\n',
+    'update orders set total_cents = total_cents + 1 where id > 0;\nselect pg_sleep(300);\n',
   );
 }, 120_000);
 

@@ -192,7 +192,7 @@ test('run: Ctrl-C takes back what was begun', async () => {
   const contents = await databaseContents(site);
   const files = join(site.workFolder, 'slow');
   await mkdir(files);
-  await writeFile(join(files, '1.sql'), 'update products set stock = 0; select pg_sleep(300);\n');
+  await writeFile(join(files, '1.sql'), 'update products set stock = 0 where id > 0; select pg_sleep(300);\n');
   const plan = await freshPlan(site, {
     changes: [{ path: ['run-db-maintenance', 'tasks', 2, 'files'], value: files }],
   });

@@ -8,7 +8,7 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-const options = { ...limits, analyze: true, jobs: 2 };
+const options = { ...limits, analyze: true, jobs: 2, full: false };
 const orders = `
   CREATE TABLE orders (id int PRIMARY KEY, note text);
   INSERT INTO orders SELECT i, repeat('x', 100) FROM generate_series(1, 5000) AS i;

@@ -43,6 +43,8 @@ export interface TaskDatabase {
     user?: string;
     signal?: AbortSignal;
     windowId?: string;
+    /** Where client programs are looked for; default: those of the cluster. */
+    folders?: readonly string[];
   }): ReturnType<typeof postgresqlTasks>;
   /** A session that has run the statements and stays as it is until it is closed. */
   hold(statements: string, application?: string): Promise<PsqlSession>;
@@ -97,11 +99,25 @@ export class TaskCluster {
       name,
       sql,
       psql,
-      tasks: ({ windowId, signal, ...who } = {}) =>
-        postgresqlTasks(psql({ ...who, ...(signal === undefined ? {} : { signal }) }), {
+      tasks: ({ windowId, signal, folders, ...who } = {}) => {
+        const command = (path: string, args: readonly string[]) => ({
+          argv: [path, ...args] as const,
+          env: cluster.psqlEnvironment({
+            database: name,
+            ...(who.user === undefined ? {} : { user: who.user, password: who.user }),
+          }),
+        });
+        return postgresqlTasks(psql({ ...who, ...(signal === undefined ? {} : { signal }) }), {
           clock: systemClock(signal),
           windowId,
-        }),
+          clients: {
+            host: localHost({ environment: {}, ...(signal === undefined ? {} : { signal }) }),
+            folders: async () => folders ?? [cluster.binFolder],
+            psql: async (args) => command(join(cluster.binFolder, 'psql'), args),
+            command,
+          },
+        });
+      },
       hold: async (statements, application = 'shop') => {
         const session = await psql({ application }).start();
         this.#held.push(session);

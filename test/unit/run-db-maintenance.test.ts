@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { runDbMaintenance, type Stage } from '../../src/phases/run-db-maintenance.ts';
 import type { PhaseContext } from '../../src/phases/phase.ts';
+import type { MigrationFile } from '../../src/ports/database.ts';
 import { fail } from '../../src/ports/failure.ts';
 import type { WindowStatus } from '../../src/record/status.ts';
 import { FakeWorld } from '../fixtures/fake-world.ts';
@@ -9,7 +10,7 @@ import { at } from '../fixtures/record-factory.ts';
 const clone = 'shop_mw_20261122_010000_1a2b_restore_point';
 const vacuum = { task: 'vacuum' };
 const closedVacuum = { task: 'vacuum', id: 'late', stage: 'closed' };
-const archive = { task: 'sql', id: 'archive', sql: 'delete from log' };
+const archive = { task: 'sql', id: 'archive', sql: "delete from log where at < '2025-01-01'" };
 const unsafe = { ...archive, transaction: false };
 const closed: Partial<WindowStatus> = {
   state: 'closed',
@@ -169,4 +170,77 @@ describe('a task that was killed between intent and outcome', () => {
     expect(outcome.kind).toBe('done');
     expect(world.effects).not.toContain('sql');
   });
+});
+
+describe('SQL that the plan does not consent to', () => {
+  const drop = { task: 'sql', id: 'drop-log', sql: 'select 1;\ndrop table log' };
+
+  test('is refused before any task of the stage runs, naming line, statement and key', async () => {
+    const { outcome, status, journal } = await run([closedVacuum, archive, drop], 'closed', closed);
+    expect(outcome).toMatchObject({
+      kind: 'failed',
+      failure: {
+        code: 'consent-missing',
+        message:
+          'The plan does not consent to what its SQL does: task drop-log, sql, line 2: DROP TABLE.',
+        next: 'When that is meant, add consent: [drop] to task drop-log; else correct the SQL.',
+      },
+    });
+    expect(world.effects).toEqual([]);
+    expect(status.state).toBe('closed');
+    expect(journal.at(-1)).toMatchObject({ step: 'consent', event: 'failed' });
+  });
+
+  test('runs with it', async () => {
+    const { outcome } = await run([{ ...drop, consent: ['drop'] }], 'closed', closed);
+    expect(outcome.kind).toBe('done');
+    expect(world.effects).toContain('sql');
+  });
+
+  test.each([
+    ['online', 'REINDEX TABLE log', 'failed'],
+    ['closed', 'REINDEX TABLE log', 'done'],
+  ] as const)('%s: %s is %s', async (stage, sql, kind) => {
+    const status = stage === 'online' ? { state: 'prepared' as const } : closed;
+    const task = { task: 'sql', sql, stage, blast: 'none' };
+    expect((await run([task], stage, status)).outcome.kind).toBe(kind);
+  });
+
+  test('of a migration is found in the files that are pending, and only in those', async () => {
+    const context = await contextWith(
+      [
+        { task: 'migrate', files: '/m' },
+        { task: 'migrate', files: '/m', id: 'twice', consent: ['drop'] },
+      ],
+      closed,
+    );
+    await world.host.makeDirectory('/m', 0o755);
+    await world.host.writeFile('/m/1.sql', 'truncate log', { mode: 0o644 });
+    await world.host.writeFile('/m/2.sql', '\uFEFF-- gone\ndrop table log', { mode: 0o644 });
+    const database = {
+      ...world.database,
+      pendingMigrations: async (files: readonly MigrationFile[]) => files.slice(1),
+    };
+    const refused = await runDbMaintenance({ ...context, database }, { stage: 'closed' });
+    expect(refused).toMatchObject({
+      kind: 'failed',
+      failure: {
+        message: expect.stringContaining('task migrate, file 2.sql, line 2: DROP TABLE.'),
+      },
+    });
+    expect(world.effects).toEqual([]);
+  });
+});
+
+test('advice is kept in the record', async () => {
+  const finding = { kind: 'bloat', object: 'public.log', observed: '90 %', why: 'slow' };
+  const context = await contextWith([{ task: 'optimize-queries' }], { state: 'prepared' });
+  const database = {
+    ...world.database,
+    optimizeQueries: async () => ({ summary: '1', proof: 'p', figures: {}, findings: [finding] }),
+  };
+  await runDbMaintenance({ ...context, database }, { stage: 'online' });
+  expect(context.record.status.tasks).toMatchObject([
+    { id: 'optimize-queries', findings: [finding] },
+  ]);
 });

@@ -18,6 +18,12 @@ describe('the tasks of a plan', () => {
     [{ task: 'sql', sql: 'select 1' }, 'closed', 'data'],
     [{ task: 'sql', sql: 'select 1', blast: 'schema' }, 'closed', 'schema'],
     [{ task: 'sql', sql: 'select 1', blast: 'none', stage: 'online' }, 'online', 'none'],
+    [{ task: 'archive', table: 't', where: 'a', into: 'b' }, 'closed', 'data'],
+    [{ task: 'archive', table: 't', where: 'a', folder: '/b' }, 'closed', 'data'],
+    [{ task: 'refresh' }, 'online', 'none'],
+    [{ task: 'repack', tables: ['t'] }, 'online', 'none'],
+    [{ task: 'optimize-queries' }, 'online', 'none'],
+    [{ task: 'vacuum', full: true, stage: 'closed', consent: ['vacuum-full'] }, 'closed', 'none'],
   ])('%j', (task, stage, blast) => {
     expect(tasksOf(task)).toMatchObject([{ stage, blast }]);
   });
@@ -55,4 +61,22 @@ describe('the tasks of a plan', () => {
     const plan = [{ task: 'vacuum' }, { task: 'sql', sql: 'a' }, { task: 'sql', sql: 'b' }];
     expect(tasksOf(...plan)).toEqual(tasksOf(...plan));
   });
+});
+
+describe('tasks that the plan refuses', () => {
+  test.each<[Record<string, unknown>, string]>([
+    [{ task: 'vacuum', full: true, stage: 'closed' }, 'consent: [vacuum-full]'],
+    [{ task: 'vacuum', full: true, consent: ['vacuum-full'] }, 'stage: closed'],
+    [{ task: 'sql', sql: 'x', consent: ['everything'] }, 'is one of drop,'],
+    [{ task: 'archive', table: 't', where: 'a' }, 'either into'],
+    [{ task: 'archive', table: 't', where: 'a', into: 'b', folder: '/c' }, 'either into'],
+    [{ task: 'archive', table: 't', where: 'a', into: 'b', stage: 'online' }, 'is closed'],
+    [{ task: 'archive', table: 't', where: '', into: 'b' }, 'is an SQL condition'],
+    [{ task: 'archive', table: 't', where: 'a', folder: 'here' }, 'absolute path'],
+    [{ task: 'archive', table: 't', where: 'a', folder: '/a/../b' }, 'absolute path'],
+    [{ task: 'archive', table: 't', where: 'a', into: 'b', 'batch-size': 0 }, 'at least 1'],
+    [{ task: 'refresh', views: [] }, ''],
+    [{ task: 'repack', jobs: 2 }, ''],
+    [{ task: 'optimize-queries', 'at-most': 101 }, 'at most 100'],
+  ])('%j', (task, message) => expect(() => tasksOf(task)).toThrow(message));
 });

@@ -5,4 +5,4 @@ update customers set country = 'GB' where country = 'UK';
 
 create unique index customers_email on customers (lower(email));
 
-update shop_schema set version = 3;
+update shop_schema set version = 3 where version < 3;

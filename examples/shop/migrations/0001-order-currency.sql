@@ -9,4 +9,4 @@ update orders
  where customers.id = orders.customer_id
    and customers.country in ('CH', 'GB');
 
-update shop_schema set version = 2;
+update shop_schema set version = 2 where version < 2;

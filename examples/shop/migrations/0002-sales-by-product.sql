@@ -13,4 +13,4 @@ select p.id as product_id,
   join orders o on o.id = i.order_id
  group by p.id, p.name, o.currency;
 
-update shop_schema set version = 3;
+update shop_schema set version = 3 where version < 3;

@@ -20,7 +20,9 @@ const harmlessDrops = ['constraint', 'default', 'not', 'identity', 'expression']
  * what a function does that a SELECT calls is not in the text, and so not seen.
  * @throws FailureError `database-sql-unterminated`
  */
-export function dangerousStatements(sql: string): readonly DangerousStatement[] {
+export function dangerousStatements(text: string): readonly DangerousStatement[] {
+  // A byte order mark is no SQL, and is taken off before the text runs.
+  const sql = text.replace(/^\uFEFF/, '');
   const found = classify(sql, true);
   // The server's lexer goes by this setting, and a text has many ways to change it: either reading may be the right one.
   if (!/standard_conforming_strings/i.test(sql)) return found;
@@ -96,10 +98,14 @@ function ofHead(tokens: readonly SqlToken[]): readonly Finding[] {
   }
 }
 
-/** Whether an option is given and not switched off: as a word of its own, or in a list of options in parentheses. */
+/** Whether an option is given and not switched off, which it can be only in a list in parentheses. */
 function isOn(tokens: readonly SqlToken[], option: string): boolean {
+  let depth = 0;
   return tokens.some((token, at) => {
+    if (token.text === '(') depth += 1;
+    if (token.text === ')') depth -= 1;
     if (token.kind !== 'word' || token.text !== option) return false;
+    if (depth === 0) return true;
     const value = tokens[at + 1]?.text.replace(/^e?'|'$/gi, '').toLowerCase() ?? '';
     return !/^(?:f|fa|fal|fals|false|of|off|n|no|0)$/.test(value);
   });
@@ -130,10 +136,12 @@ function ofOpaqueTexts(tokens: readonly SqlToken[]): readonly Finding[] {
           ? 'a procedure'
           : undefined;
   if (kind === undefined) return [];
-  const text = tokens
-    .filter((token) => token.kind === 'string')
-    .map((token) => token.text)
-    .join('\n');
+  const strings = tokens.filter((token) => token.kind === 'string').map((token) => token.text);
+  if (strings.some((text) => /^e'/i.test(text) && text.includes('\\'))) {
+    return [{ danger: 'drop', what: `${kind} whose text is written with escapes` }];
+  }
+  // A string may go on on the next line (manual, 4.1.2.1), in the middle of a word too.
+  const text = strings.join('\n').replaceAll(/'[ \t\f\v]*[\n\r]\s*'/g, '');
   return opaqueWords
     .filter(([word]) => word.test(text))
     .map(([word, danger]) => ({

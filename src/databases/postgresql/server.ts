@@ -30,6 +30,14 @@ export interface Server {
   version(): Promise<ServerVersion>;
   /** The clients that fit the server best, whether new enough or not. */
   programs(): Promise<ClientPrograms>;
+  /** Folders that may hold client programs, newest version first; `undefined` stands for PATH. */
+  folders(): Promise<readonly (string | undefined)[]>;
+  /** The command line of any program that connects by libpq; secrets are in its environment. */
+  command(
+    path: string,
+    args: readonly string[],
+    database: string,
+  ): Pick<Command, 'argv'> & { readonly env: Readonly<Record<string, string>> };
   /** A client's command line against a database of the server; secrets are in its environment. */
   client(
     program: ProgramName,
@@ -113,6 +121,8 @@ export function createServer(options: {
     psql,
     version,
     programs,
+    folders,
+    command,
     client: async (program, args, database) =>
       command(
         program === 'psql' ? await psqlPath() : programPath(await programs(), program),

@@ -118,7 +118,9 @@ export function* sqlTokens(
       const tag = matchAt(dollarTag, text, i);
       if (tag === undefined) {
         const parameter = matchAt(positional, text, i);
-        yield parameter === undefined ? upTo(i + 1, 'symbol') : upTo(i + parameter.length, 'number');
+        yield parameter === undefined
+          ? upTo(i + 1, 'symbol')
+          : upTo(i + parameter.length, 'number');
       } else {
         const end = text.indexOf(tag, i + tag.length);
         if (end === -1) unterminated(`a text in ${tag}`, text, i);

@@ -1,5 +1,14 @@
 import * as z from 'zod';
-import { hostPath, duration, group, kebabName, line, setting } from '../setting-types.ts';
+import { dangers } from '../../ports/dangerous-sql.ts';
+import {
+  absolutePath,
+  hostPath,
+  duration,
+  group,
+  kebabName,
+  line,
+  setting,
+} from '../setting-types.ts';
 
 const tables = z
   .union(
@@ -19,6 +28,13 @@ const common = {
   'statement-timeout': duration().optional().describe('How long a statement of it may run.'),
 };
 
+const consent = z
+  .array(z.enum(dangers, `is one of ${dangers.join(', ')}`))
+  .prefault([])
+  .describe(
+    'What it may do that takes data or service away at one stroke, by name: `drop`, `drop-column`, `truncate`, `delete-all` and `update-all` (without a WHERE that chooses), `vacuum-full`, `cluster`, `reindex` (while online, without CONCURRENTLY). SQL that does more than this is refused before anything runs.',
+  );
+
 const vacuum = group({
   task: z.literal('vacuum').describe('Removes dead rows and, unless told not to, analyzes.'),
   ...common,
@@ -28,7 +44,22 @@ const vacuum = group({
     .boolean('is true or false')
     .prefault(true)
     .describe("Whether the planner's statistics are renewed as well."),
-});
+  full: z
+    .boolean('is true or false')
+    .prefault(false)
+    .describe(
+      'Whether tables are written anew without their gaps (VACUUM FULL): locks each against readers too and needs room for a second copy, so only with `stage: closed` and `consent: [vacuum-full]`.',
+    ),
+  consent,
+})
+  .refine(
+    (task) => !task.full || task.consent.includes('vacuum-full'),
+    'has full: true, which runs only with consent: [vacuum-full]',
+  )
+  .refine(
+    (task) => !task.full || task.stage === 'closed',
+    'has full: true, which locks out readers and so runs only with stage: closed',
+  );
 const analyze = group({
   task: z.literal('analyze').describe("Renews the planner's statistics."),
   ...common,
@@ -78,6 +109,7 @@ const migrate = group({
   verify: line()
     .optional()
     .describe('Query that must return true after `command`; without it only the exit code counts.'),
+  consent,
 }).refine(
   (task) => (task.files === undefined) !== (task.command === undefined),
   'has either files (a folder of .sql files) or command',
@@ -96,15 +128,95 @@ const sql = group({
     .enum(['none', 'schema', 'data'], 'is none, schema or data')
     .prefault('data')
     .describe('What it can do to the system when it goes wrong; decides what a failure leads to.'),
+  consent,
 }).refine(
   (task) => task.stage === 'closed' || task.blast === 'none',
   'runs online only with blast: none; what changes schema or data needs the site closed and a restore point',
 );
 
+const archive = group({
+  task: z
+    .literal('archive')
+    .describe('Moves rows of a table into an archive table or into compressed CSV files.'),
+  ...common,
+  stage: z
+    .literal('closed', 'is closed')
+    .prefault('closed')
+    .describe('Always `closed`: after the restore point was taken.'),
+  table: line().describe('The table that rows are taken from, with its schema.'),
+  where: z
+    .string('is an SQL condition')
+    .min(1, 'is an SQL condition')
+    .describe('Which rows: an SQL condition on its columns, without the word WHERE.'),
+  into: line()
+    .optional()
+    .describe(
+      'Archive table, with its schema; made like the source when there is none. One that lacks a column, or has it in another type, is refused.',
+    ),
+  folder: absolutePath()
+    .optional()
+    .describe(
+      'Instead of `into`: folder, on the host that runs the database clients, for the rows as gzipped CSV, one file a batch, in a folder named after the window and the task.',
+    ),
+  'batch-size': z
+    .int('is a whole number')
+    .min(1, 'is at least 1')
+    .max(1_000_000, 'is at most 1000000')
+    .prefault(10_000)
+    .describe('Rows moved in one transaction.'),
+  pause: duration().optional().describe('Pause between batches, so that others get their turn.'),
+}).refine(
+  (task) => (task.into === undefined) !== (task.folder === undefined),
+  'has either into (an archive table) or folder (for CSV files)',
+);
+const refresh = group({
+  task: z
+    .literal('refresh')
+    .describe('Refreshes materialized views, each after those that it reads from.'),
+  ...common,
+  stage: stage.prefault('online').describe(stageDescription),
+  views: z
+    .union(
+      [z.literal('all'), z.array(line()).min(1)],
+      'is all, or a list of materialized views such as public.totals',
+    )
+    .prefault('all')
+    .describe('`all`, or the materialized views, with their schemas.'),
+  concurrently: z
+    .boolean('is true or false')
+    .prefault(true)
+    .describe(
+      'Whether readers may go on meanwhile; a view without a fitting unique index is refreshed with a lock, and named.',
+    ),
+});
+const repack = group({
+  task: z
+    .literal('repack')
+    .describe(
+      'Writes tables anew without their gaps by pg_repack, while readers and writers go on.',
+    ),
+  ...common,
+  stage: stage.prefault('online').describe(stageDescription),
+  tables,
+});
+const optimizeQueries = group({
+  task: z
+    .literal('optimize-queries')
+    .describe('Advises on queries, indexes, bloat, sequences and wraparound; changes nothing.'),
+  ...common,
+  stage: stage.prefault('online').describe(stageDescription),
+  'at-most': z
+    .int('is a whole number')
+    .min(1, 'is at least 1')
+    .max(100, 'is at most 100')
+    .prefault(20)
+    .describe('Findings of a kind that are kept, the worst first.'),
+});
+
 export const taskSchema = z.discriminatedUnion(
   'task',
-  [vacuum, analyze, reindex, migrate, sql],
-  'is one of vacuum, analyze, reindex, migrate, sql',
+  [vacuum, analyze, reindex, migrate, sql, archive, refresh, repack, optimizeQueries],
+  'is one of vacuum, analyze, reindex, migrate, sql, archive, refresh, repack, optimize-queries',
 );
 export type TaskSettings = z.output<typeof taskSchema>;
 
@@ -120,7 +232,7 @@ export const runDbMaintenanceShape = {
     {
       form: 'document',
       description:
-        'Tasks in order: `vacuum`, `analyze`, `reindex`, `migrate`, `sql`, each with its settings.',
+        'Tasks in order: `vacuum`, `analyze`, `reindex`, `migrate`, `sql`, `archive`, `refresh`, `repack`, `optimize-queries`, each with its settings.',
       example: '- task: vacuum\n- task: migrate\n  files: /srv/shop/migrations',
     },
   ),

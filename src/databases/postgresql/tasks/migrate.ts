@@ -1,5 +1,6 @@
 import type { Database, MigrationFile, TaskResult } from '../../../ports/database.ts';
 import { fail, FailureError } from '../../../ports/failure.ts';
+import type { Psql } from '../psql.ts';
 import { StatementError } from '../statement-failure.ts';
 import {
   completeSql,
@@ -30,11 +31,7 @@ export async function migrate(
   const { psql } = tools;
   const lock = await lockMigrations(tools);
   try {
-    const table = await findChecksumTable(psql, options.checksumTable);
-    const records = table.exists ? await readRecords(psql, table.name) : [];
-    const plan = planMigrations(files, records);
-    if (plan.kind !== 'apply') throw new FailureError(refusalOf(plan, table.name));
-    for (const file of plan.pending) checkFile(file);
+    const { table, plan } = await planned(psql, files, options.checksumTable);
 
     if (!table.exists) await createTable(tools, options, table.name);
     for (const [at, file] of plan.pending.entries()) {
@@ -55,6 +52,25 @@ export async function migrate(
   } finally {
     await lock.close();
   }
+}
+
+/** What is to be applied, all files of it checked. */
+async function planned(psql: Psql, files: readonly MigrationFile[], checksumTable: string) {
+  const table = await findChecksumTable(psql, checksumTable);
+  const records = table.exists ? await readRecords(psql, table.name) : [];
+  const plan = planMigrations(files, records);
+  if (plan.kind !== 'apply') throw new FailureError(refusalOf(plan, table.name));
+  for (const file of plan.pending) checkFile(file);
+  return { table, plan };
+}
+
+/** {@link Database.pendingMigrations} */
+export async function pendingMigrations(
+  psql: Psql,
+  files: readonly MigrationFile[],
+  checksumTable: string,
+): Promise<readonly MigrationFile[]> {
+  return (await planned(psql, files, checksumTable)).plan.pending;
 }
 
 function show(file: MigrationFile): string {

@@ -9,6 +9,7 @@ import {
   type TableActivity,
 } from './statistics-proof.ts';
 import { checkJobs, onSessions, withObserver, type TaskTools } from './task-session.ts';
+import { vacuumFull } from './vacuum-full.ts';
 
 type VacuumOptions = Parameters<Database['vacuum']>[1];
 
@@ -43,6 +44,7 @@ export async function vacuum(
   options: VacuumOptions,
 ): Promise<TaskResult> {
   checkJobs(options.jobs);
+  if (options.full) return vacuumFull(tools, tables, options);
   const choice = await chooseTables(tools.psql, tables, 'vacuum');
   return withObserver(tools, options, async (observer) => {
     const since = await serverTime(observer);

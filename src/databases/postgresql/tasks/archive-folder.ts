@@ -1,0 +1,394 @@
+import { posix } from 'node:path';
+import { z } from 'zod';
+import type { TaskResult } from '../../../ports/database.ts';
+import { fail, failureOf } from '../../../ports/failure.ts';
+import { copyOut } from '../copy-out.ts';
+import { quoteLiteral } from '../quoting.ts';
+import {
+  aliases,
+  chosenSql,
+  copySql,
+  keyValues,
+  lockReferrersSql,
+  presentSql,
+  removeSql,
+  writable,
+  type KeyValues,
+} from './archive-batch.ts';
+import { archiveManifest, fateOf, type ArchiveManifest } from './archive-manifest.ts';
+import {
+  archiveLock,
+  countIn,
+  inBatches,
+  refuseMismatch,
+  textSettings,
+  type ArchiveWork,
+} from './archive-work.ts';
+import { counted } from './counted.ts';
+import { limitSettings } from './limits.ts';
+import { withSession, type TaskSession } from './task-session.ts';
+
+const partial = '.partial';
+
+/** A folder of files and manifests, with the window that they belong to. */
+interface Shelf {
+  readonly work: ArchiveWork;
+  readonly folder: string;
+  readonly windowId: string;
+}
+
+function shelfOf(work: ArchiveWork): Shelf {
+  const { target } = work.options;
+  const folder = target.kind === 'folder' ? target.path : '';
+  return { work, folder, windowId: work.tools.windowId ?? '' };
+}
+
+/** @throws FailureError when gzip is not there or the folder's place cannot be */
+export async function previewFolder(work: ArchiveWork): Promise<void> {
+  const { host } = work.tools.clients;
+  const gzip = await host.run({ argv: ['gzip', '--version'], timeoutSeconds: 30 });
+  if (gzip.exitCode !== 0) {
+    fail({
+      code: 'database-archive-file',
+      message: `gzip is not there on the host ${host.name}.`,
+      state: 'Nothing was moved.',
+      next: 'Install gzip on the host, or archive into a table.',
+    });
+  }
+  const { folder } = shelfOf(work);
+  for (let path = folder; path !== posix.dirname(path); path = posix.dirname(path)) {
+    const status = await host.status(path);
+    if (status === undefined) continue;
+    if (status.kind === 'directory') return;
+    fail({
+      code: 'database-archive-file',
+      message: `${path} is no folder, so that files cannot be written to ${folder}.`,
+      state: 'Nothing was moved.',
+      next: 'Name another folder in the archive task.',
+    });
+  }
+}
+
+/** Moves rows into gzipped CSV files, one a batch; goes on where a killed run ended. */
+export async function archiveIntoFolder(work: ArchiveWork): Promise<TaskResult> {
+  await previewFolder(work);
+  const { tools, options, source, where } = work;
+  const shelf = shelfOf(work);
+  await tools.clients.host.makeDirectory(shelf.folder, 0o700);
+  return withSession(
+    tools,
+    options,
+    async (session) => {
+      // Waits for the end of a killed run's last transaction, whose session may outlive it.
+      await lock(session);
+      const earlier = await settleEarlier(shelf, session);
+      const rowsBefore = await countIn(session, source.name, undefined, 'Nothing more was moved.');
+      const matching = await countIn(session, source.name, where, 'Nothing more was moved.');
+      let number = Math.max(0, ...earlier.map(({ file }) => numberOf(file)));
+      const done = await inBatches(work, session, matching, (after) =>
+        moveBatch(shelf, session, { after, number: number + 1 }).then((batch) => {
+          if (batch.rows > 0) number += 1;
+          return batch;
+        }),
+      );
+      const rowsAfter = await countIn(
+        session,
+        source.name,
+        undefined,
+        'The rows are moved; the total was not observed.',
+      );
+      const manifests = await proveFiles(shelf);
+      return resultOf(work, {
+        done,
+        manifests,
+        earlier,
+        rowsBefore,
+        rowsAfter,
+        folder: shelf.folder,
+      });
+    },
+    textSettings,
+  );
+}
+
+function resultOf(
+  { source, notes }: ArchiveWork,
+  seen: {
+    readonly done: { readonly rows: number; readonly batches: number };
+    readonly manifests: readonly ArchiveManifest[];
+    readonly earlier: readonly ArchiveManifest[];
+    readonly rowsBefore: number;
+    readonly rowsAfter: number;
+    readonly folder: string;
+  },
+): TaskResult {
+  const { done, manifests, earlier, rowsBefore, rowsAfter, folder } = seen;
+  const inFiles = manifests.reduce((total, { rows }) => total + rows, 0);
+  const before = earlier.reduce((total, { rows }) => total + rows, 0);
+  if (inFiles !== before + done.rows) {
+    fail({
+      code: 'database-archive-unproved',
+      message: `The files in ${folder} hold ${inFiles} rows, but ${before + done.rows} were removed.`,
+      state: 'Each batch was proved by itself; somebody else changes the folder.',
+      next: 'Find out who does, and compare the files with the restore point.',
+    });
+  }
+  const others = rowsAfter - (rowsBefore - done.rows);
+  const bytes = manifests.reduce((total, manifest) => total + manifest.bytes, 0);
+  return {
+    summary: [
+      `${counted(inFiles, 'row')} of ${source.name} moved to ${counted(manifests.length, 'file')} in ${folder}`,
+      ...(before === 0 ? [] : [`${counted(before, 'row')} of them by an earlier attempt`]),
+      ...(others === 0 ? [] : [`${source.name} changed by ${others} rows of others meanwhile`]),
+      ...notes,
+    ].join('; '),
+    figures: {
+      'rows-archived': inFiles,
+      'rows-removed': before + done.rows,
+      batches: manifests.length,
+      'rows-before': rowsBefore + before,
+      'rows-after': rowsAfter,
+      'file-bytes': bytes,
+    },
+    proof: `each file was durable with as many rows as were then removed; all ${manifests.length} have their SHA-256 of then; no row matches any more`,
+  };
+}
+
+async function lock(session: TaskSession): Promise<void> {
+  await session.run(`SELECT pg_catalog.pg_advisory_lock(${archiveLock})`, {
+    what: 'Waiting for another archive of this database',
+    state: 'Nothing was moved.',
+  });
+}
+
+function fileName(number: number): string {
+  return `batch-${String(number).padStart(6, '0')}.csv.gz`;
+}
+
+function numberOf(file: string): number {
+  return Number(/^batch-(\d+)\.csv\.gz$/.exec(file)?.[1] ?? 0);
+}
+
+function manifestName(file: string): string {
+  return file.replace(/\.csv\.gz$/, '.json');
+}
+
+async function writeManifest(shelf: Shelf, manifest: ArchiveManifest): Promise<void> {
+  const { host } = shelf.work.tools.clients;
+  const path = posix.join(shelf.folder, manifestName(manifest.file));
+  await host.writeFile(path, `${JSON.stringify(manifest)}\n`, { mode: 0o600 });
+}
+
+async function readManifests(shelf: Shelf): Promise<readonly ArchiveManifest[]> {
+  const { host } = shelf.work.tools.clients;
+  const names = (await host.list(shelf.folder)).filter((name) => /^batch-\d+\.json$/.test(name));
+  const found: ArchiveManifest[] = [];
+  for (const name of names) {
+    const path = posix.join(shelf.folder, name);
+    const text = new TextDecoder().decode((await host.readFile(path)) ?? new Uint8Array());
+    try {
+      found.push(archiveManifest.parse(JSON.parse(text)));
+    } catch {
+      fail({
+        code: 'database-archive-file',
+        message: `${path} is no manifest of an archive.`,
+        state: 'Nothing more was moved.',
+        next: 'Restore it, or move the folder away when its rows are safe elsewhere; then run the step again.',
+      });
+    }
+  }
+  return found;
+}
+
+/**
+ * What an earlier attempt in this window left: partial files go, and a file whose rows may or may not be removed is
+ * asked for on the server.
+ * @returns the manifests that count
+ */
+async function settleEarlier(
+  shelf: Shelf,
+  session: TaskSession,
+): Promise<readonly ArchiveManifest[]> {
+  const { host } = shelf.work.tools.clients;
+  const manifests = await readManifests(shelf);
+  for (const name of await host.list(shelf.folder)) {
+    const isOrphan =
+      name.endsWith(partial) ||
+      (/^batch-\d+\.csv\.gz$/.test(name) && !manifests.some(({ file }) => file === name));
+    // Without its manifest nothing was removed yet.
+    if (isOrphan) await host.remove(posix.join(shelf.folder, name));
+  }
+  const kept: ArchiveManifest[] = [];
+  for (const manifest of manifests) {
+    if (manifest.state === 'removed') {
+      kept.push(manifest);
+      continue;
+    }
+    const settled = await settle(shelf, session, manifest);
+    if (settled !== undefined) kept.push(settled);
+  }
+  return kept;
+}
+
+const traces = z.object({ transaction: z.string().nullable(), present: z.number() });
+
+async function settle(
+  shelf: Shelf,
+  session: TaskSession,
+  manifest: ArchiveManifest,
+): Promise<ArchiveManifest | undefined> {
+  const { host } = shelf.work.tools.clients;
+  const { source } = shelf.work;
+  const { keys = [], file } = manifest;
+  const [found] = await session.rows(
+    `SELECT pg_catalog.pg_xact_status(${quoteLiteral(manifest.transaction)}::pg_catalog.xid8) AS transaction, (${presentSql(source, keys)}) AS present`,
+    traces,
+    {
+      what: `Asking what became of the rows of ${file}`,
+      state: 'Nothing more was moved.',
+    },
+  );
+  const fate = fateOf({
+    transaction: found?.transaction ?? null,
+    present: found?.present ?? 0,
+    rows: manifest.rows,
+    hasPrimaryKey: source.key.length > 0,
+  });
+  if (fate === 'removed') {
+    const { keys: _gone, ...rest } = manifest;
+    const settled = { ...rest, state: 'removed' } as const;
+    await writeManifest(shelf, settled);
+    return settled;
+  }
+  if (fate === 'unknown') {
+    fail({
+      code: 'database-archive-unknown',
+      message: `An earlier attempt wrote ${posix.join(shelf.folder, file)} with ${counted(manifest.rows, 'row')}, and whether it removed them from ${source.name} cannot be told: its transaction is ${found?.transaction ?? 'forgotten'}, ${found?.present ?? 0} of the rows are there.`,
+      state: 'Nothing more was moved; the file is whole.',
+      next: 'Compare the file with the table. When the rows are in the table, remove the file and its manifest; when not, set "state" in the manifest to "removed". Then run the step again.',
+    });
+  }
+  // The manifest first: a file without one counts for nothing.
+  await host.remove(posix.join(shelf.folder, manifestName(file)));
+  await host.remove(posix.join(shelf.folder, file));
+  return undefined;
+}
+
+const chosenRows = z.object({
+  keys: z.array(keyValues),
+  transaction: z.string(),
+  snapshot: z.string(),
+});
+
+/** One batch: chosen and locked, written durably from the same snapshot, then removed and committed. */
+async function moveBatch(
+  shelf: Shelf,
+  session: TaskSession,
+  { after, number }: { readonly after: KeyValues | undefined; readonly number: number },
+): Promise<{ readonly rows: number; readonly last: KeyValues | undefined }> {
+  const { work, folder, windowId } = shelf;
+  const { options, source, where, tools } = work;
+  const { host } = tools.clients;
+  const file = fileName(number);
+  const state = `Nothing of this batch was moved; the batches before it are in ${folder} and removed.`;
+  const step = (sql: string, what: string): Promise<string[]> => session.run(sql, { what, state });
+  // A new connection after a failed statement does not have it any more.
+  await lock(session);
+  await step('BEGIN ISOLATION LEVEL REPEATABLE READ', 'BEGIN of a batch');
+  const referrers = lockReferrersSql(source);
+  // Before the snapshot: what was committed while we waited must be seen.
+  if (referrers !== undefined) await step(referrers, `Locking what refers to ${source.name}`);
+  const names = aliases(source);
+  const [line] = await step(
+    `WITH mw_chosen AS MATERIALIZED (${chosenSql({ source, where, size: options.batchSize, after })})
+     SELECT pg_catalog.jsonb_build_object(
+       'keys', (SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(${names.map((name) => `${name}::text`).join(', ')})${source.key.length > 0 ? ` ORDER BY ${names.join(', ')}` : ''}), '[]') FROM mw_chosen),
+       'transaction', pg_catalog.pg_current_xact_id()::text, 'snapshot', pg_catalog.pg_export_snapshot())::text`,
+    `Choosing a batch of ${source.name}`,
+  );
+  const chosen = chosenRows.parse(JSON.parse(line ?? '{}'));
+  const { keys } = chosen;
+  if (keys.length === 0) {
+    await step('ROLLBACK', 'End of the last batch');
+    return { rows: 0, last: undefined };
+  }
+  try {
+    const draft = posix.join(folder, `${file}${partial}`);
+    const rows = await copyOut({
+      host,
+      client: (args) => tools.clients.psql(args),
+      snapshot: chosen.snapshot,
+      copy: copySql(source, keys),
+      settings: { ...limitSettings(options), ...textSettings, DateStyle: 'ISO, YMD' },
+      file: draft,
+      timeoutSeconds: options.statementTimeoutSeconds,
+    });
+    if (rows !== keys.length) {
+      refuseMismatch(
+        `Of ${counted(keys.length, 'row')} of ${source.name}, ${rows} were written`,
+        state,
+      );
+    }
+    const manifest: ArchiveManifest = {
+      schemaVersion: 1,
+      state: 'written',
+      windowId,
+      database: tools.psql.database,
+      table: source.name,
+      where,
+      columns: [...writable(source)],
+      rows,
+      file,
+      bytes: (await host.status(draft))?.bytes ?? 0,
+      sha256: await host.sha256(draft),
+      writtenAt: tools.clock.now().toISOString(),
+      transaction: chosen.transaction,
+      keys,
+    };
+    await host.rename(draft, posix.join(folder, file));
+    await writeManifest(shelf, manifest);
+    const [removed] = await step(removeSql(source, keys), `Removing a batch of ${source.name}`);
+    if (Number(removed) !== rows) {
+      refuseMismatch(
+        `Of ${counted(rows, 'row')} of ${source.name} in ${file}, ${removed ?? '0'} were removed`,
+        state,
+      );
+    }
+    await session.run('COMMIT', {
+      what: 'COMMIT of a batch',
+      state: `${posix.join(folder, file)} holds the rows; when the connection was lost, the next run finds out whether they are removed.`,
+    });
+    const { keys: _gone, ...rest } = manifest;
+    await writeManifest(shelf, { ...rest, state: 'removed' });
+    return { rows, last: keys.at(-1) };
+  } catch (error) {
+    // What the server has not confirmed is settled as after a kill, by the next attempt or the next run.
+    if (failureOf(error).code === 'database-archive-mismatch') {
+      await step('ROLLBACK', 'ROLLBACK of a batch');
+    }
+    throw error;
+  }
+}
+
+/** All files are there as they were written. */
+async function proveFiles(shelf: Shelf): Promise<readonly ArchiveManifest[]> {
+  const { host } = shelf.work.tools.clients;
+  const manifests = await readManifests(shelf);
+  for (const { file, sha256, state } of manifests) {
+    const path = posix.join(shelf.folder, file);
+    const now = (await host.status(path)) === undefined ? undefined : await host.sha256(path);
+    if (now === sha256 && state === 'removed') continue;
+    fail({
+      code: 'database-archive-unproved',
+      message:
+        now === undefined
+          ? `${path} is gone.`
+          : now === sha256
+            ? `Whether the rows of ${path} are removed is not settled.`
+            : `${path} is not as it was written: its SHA-256 was ${sha256} and is ${now}.`,
+      state: 'Its rows are not in the table any more; the restore point has them.',
+      next: 'Find out who changed the file; `rollback` goes back to the restore point.',
+    });
+  }
+  return manifests;
+}

@@ -1,0 +1,64 @@
+import type { Database, TaskResult } from '../../../ports/database.ts';
+import type { Advice } from '../advice/advice.ts';
+import { bloatedTables } from '../advice/bloat.ts';
+import { missingForeignKeyIndexes } from '../advice/foreign-key-indexes.ts';
+import { readAdvisedIndexes } from '../advice/index-catalog.ts';
+import { redundantIndexAdvice } from '../advice/redundant-indexes.ts';
+import { sequencesNearEnd } from '../advice/sequences.ts';
+import { slowStatements } from '../advice/slow-statements.ts';
+import { unusedIndexes } from '../advice/unused-indexes.ts';
+import { tablesNearWraparound } from '../advice/wraparound.ts';
+import { counted } from './counted.ts';
+import { withObserver, type TaskTools } from './task-session.ts';
+
+type OptimizeOptions = Parameters<Database['optimizeQueries']>[0];
+
+/** What each kind is called in the summary; the order is that of the report. */
+const titles: Readonly<Record<string, readonly [singular: string, plural: string]>> = {
+  'near-wraparound': ['table near wraparound', 'tables near wraparound'],
+  'sequence-near-end': ['sequence near its end', 'sequences near their end'],
+  'slow-statement': ['slow statement', 'slow statements'],
+  'missing-foreign-key-index': ['foreign key without index', 'foreign keys without index'],
+  'duplicate-index': ['duplicate index', 'duplicate indexes'],
+  'unused-index': ['unused index', 'unused indexes'],
+  bloat: ['bloated table', 'bloated tables'],
+};
+
+/** {@link Database.optimizeQueries}; every session of it is read-only. */
+export async function optimizeQueries(
+  tools: TaskTools,
+  options: OptimizeOptions,
+): Promise<TaskResult> {
+  return withObserver(tools, options, async (session) => {
+    const indexes = await readAdvisedIndexes(session);
+    const duplicates = redundantIndexAdvice(indexes);
+    const isDuplicate = (name: string): boolean =>
+      duplicates.findings.some(({ object }) => object === name);
+    const all: readonly Advice[] = [
+      await tablesNearWraparound(session),
+      await sequencesNearEnd(session),
+      await slowStatements(session, options.atMost),
+      await missingForeignKeyIndexes(session),
+      duplicates,
+      // One statement to drop an index is enough.
+      await unusedIndexes(
+        session,
+        indexes.filter(({ name }) => !isDuplicate(name)),
+      ),
+      await bloatedTables(session),
+    ];
+    const findings = all.flatMap((advice) => advice.findings.slice(0, options.atMost));
+    const notes = all.flatMap(({ note }) => (note === undefined ? [] : [note]));
+    const numbers = all.map(({ kind, findings: found }) => {
+      const [singular, plural] = titles[kind] ?? [kind, kind];
+      const more = found.length > options.atMost ? ` (${options.atMost} shown)` : '';
+      return `${counted(found.length, singular, plural)}${more}`;
+    });
+    return {
+      summary: [numbers.join(', '), ...notes].join('; '),
+      figures: Object.fromEntries(all.map(({ kind, findings: found }) => [kind, found.length])),
+      proof: 'looked at in read-only transactions; nothing was changed',
+      findings,
+    };
+  });
+}

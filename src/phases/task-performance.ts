@@ -1,0 +1,57 @@
+import type { TaskResult } from '../ports/database.ts';
+import { migrate } from './migration.ts';
+import type { PhaseContext } from './phase.ts';
+import type { PlannedTask } from './planned-tasks.ts';
+import { requireDatabase } from './requirements.ts';
+import { requireConsent, unconsented } from './task-consent.ts';
+import { archiveOptions, limitsOf } from './task-options.ts';
+
+/** Has the database do a task and prove it. */
+export async function performTask(
+  context: PhaseContext,
+  planned: PlannedTask,
+): Promise<TaskResult> {
+  const { plan, progress, record } = context;
+  const task = planned.settings;
+  const database = requireDatabase(context);
+  const { jobs } = plan.runDbMaintenance;
+  const options = {
+    ...limitsOf(plan, task),
+    onProgress: (line: string) => {
+      progress.info(line);
+    },
+  };
+  switch (task.task) {
+    case 'vacuum':
+      return database.vacuum(task.tables, {
+        ...options,
+        analyze: task.analyze,
+        jobs,
+        full: task.full,
+      });
+    case 'analyze':
+      return database.analyze(task.tables, { ...options, jobs });
+    case 'reindex':
+      return database.reindex(task.tables, { ...options, concurrently: task.concurrently });
+    case 'sql':
+      return database.runSql(task.sql, {
+        ...options,
+        inTransaction: task.transaction,
+        expect: task.expect,
+      });
+    case 'migrate':
+      // Tasks before this one take their time: the files are read as they are now.
+      requireConsent(await unconsented(context, planned));
+      return migrate(context, task, options);
+    case 'archive': {
+      const place = { windowId: record.status.windowId, taskId: planned.id };
+      return database.archive({ ...options, ...archiveOptions(limitsOf(plan, task), task, place) });
+    }
+    case 'refresh':
+      return database.refresh(task.views, { ...options, concurrently: task.concurrently });
+    case 'repack':
+      return database.repack(task.tables, options);
+    case 'optimize-queries':
+      return database.optimizeQueries({ ...options, atMost: task.atMost });
+  }
+}
