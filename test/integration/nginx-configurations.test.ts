@@ -61,6 +61,7 @@ interface Configuration extends Omit<Placing, 'values'> {
 }
 
 const bypassToken = 'bypass-token-of-the-tests';
+/** From the application behind nginx. */
 const app = [200, 'app GET /'] as const;
 
 const configurations: readonly Configuration[] = [
@@ -562,6 +563,30 @@ const refused: readonly (Pick<Placing, 'name' | 'within'> & {
   },
 ];
 
+/** Ports that do not speak with the public URL: the proof finds nothing, and all is taken back. */
+const unproved: readonly (Pick<Placing, 'name'> & {
+  readonly about: string;
+  readonly tls?: boolean;
+  readonly says: RegExp;
+})[] = [
+  {
+    name: 'client-certificates',
+    about: 'client certificates, asked without one',
+    tls: true,
+    says: /status 400 without the hook's header/,
+  },
+  {
+    name: 'http2-without-tls',
+    about: 'HTTP/2 in clear text, asked over HTTP/1.1',
+    says: /no answer/,
+  },
+  {
+    name: 'proxy-protocol',
+    about: 'the PROXY protocol, asked without its balancer',
+    says: /no answer/,
+  },
+];
+
 let shared: TemporaryFolder;
 let backends: NginxBackends;
 let values: Record<string, string>;
@@ -623,14 +648,12 @@ describe('a site closes, opens and is given back byte for byte', () => {
 
   test('every file of the fixtures is one of these, or refused below', () => {
     const library = readdirSync(new URL('../fixtures/nginx-configurations', import.meta.url));
-    const tried = configurations.map(({ name }) => `${name}.conf`);
+    const tried = configurations.map(({ name }) => name);
+    const others = [...refused, ...unproved].map(({ name }) => name);
     expect(library.filter((name) => name.endsWith('.conf')).sort()).toEqual(
-      [
-        ...tried,
-        ...refused.map(({ name }) => `${name}.conf`),
-        'http3-quic.conf',
-        'lua-before-hook.conf',
-      ].sort(),
+      [...new Set([...tried, ...others, 'http3-quic', 'lua-before-hook'])]
+        .map((name) => `${name}.conf`)
+        .sort(),
     );
     expect(tried.length).toBeGreaterThanOrEqual(36);
   });
@@ -651,6 +674,29 @@ describe('a site that cannot be closed is refused before anything is touched', (
           message: expect.stringMatching(message),
           state: expect.stringMatching(/\S/),
           next: expect.stringMatching(/\S/),
+        },
+      });
+      expect(filesOf(nginx.folder)).toEqual(before);
+      expect(existsSync(join(nginx.folder, 'hook'))).toBe(false);
+    } finally {
+      await nginx.stop();
+    }
+  });
+});
+
+describe('a port that the public URL does not reach is left as it was', () => {
+  test.each(unproved)('$name: $about', async ({ name, tls = false, says }) => {
+    const nginx = await configureNginx({ name, values });
+    try {
+      await nginx.start();
+      const before = filesOf(nginx.folder);
+      const mode = modeOn(nginx, { tls }, nginx.ports.PORT, { answers: 2, seconds: 1 });
+      await expect(mode.install(await mode.plan())).rejects.toMatchObject({
+        failure: {
+          code: 'nginx-hook-not-live',
+          message: expect.stringMatching(says),
+          state: expect.stringMatching(/Everything was undone/),
+          next: expect.stringMatching(/public-url/),
         },
       });
       expect(filesOf(nginx.folder)).toEqual(before);
@@ -709,6 +755,7 @@ function modeOn(
   nginx: ConfiguredNginx,
   { tls = false, host, servers = [] }: Pick<Configuration, 'tls' | 'host' | 'servers'>,
   port: number,
+  proof = { answers: 5, seconds: 20 },
 ): MaintenanceMode {
   const http = nodeHttp(tls ? { extraCa: readFileSync(values.CERTIFICATE ?? '', 'utf8') } : {});
   const settings: NginxModeSettings = {
@@ -729,7 +776,7 @@ function modeOn(
       expectedEnd: { iso: '2026-11-29T03:30:00+01:00', text: '03:30 (Europe/Berlin)' },
     },
     retryAfterSeconds: 120,
-    proof: { answers: 5, seconds: 20 },
+    proof,
   };
   return nginxMode(
     {
@@ -773,11 +820,7 @@ async function closeAndOpen(
     );
     return { status, headers: Object.fromEntries(kept), body };
   };
-  const askAll = async (samples: readonly Sample[]) => {
-    const answers: SiteAnswer[] = [];
-    for (const sample of samples) answers.push(await ask(sample));
-    return answers;
-  };
+  const askAll = (samples: readonly Sample[]) => Promise.all(samples.map(ask));
 
   const closing: readonly Sample[] = [
     { answers: configuration.answers },
@@ -802,8 +845,8 @@ async function closeAndOpen(
       ? askTcp(nginx.ports.STREAM_PORT, 'TCP goes on')
       : Promise.resolve(undefined);
 
-  // Caches and stores are as they will be.
-  await askAll(samples);
+  // One after the other, until caches and stores are as they will be.
+  for (const sample of samples) await ask(sample);
   const before = await askAll(samples);
   const tcpBefore = await tcp();
   samples.forEach(({ answers }, index) => {
@@ -862,9 +905,11 @@ async function closeAndOpen(
 
 interface SeenFile {
   readonly path: string;
+  /** Kind and permissions. */
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
+  /** SHA-256 of a file's bytes, or where a link leads. */
   readonly contents: string;
 }
 
@@ -875,8 +920,8 @@ function filesOf(folder: string): readonly SeenFile[] {
     .sort()
     .map((path) => {
       const whole = join(folder, path);
-      const { mode, uid, gid } = lstatSync(whole);
       const status = lstatSync(whole);
+      const { mode, uid, gid } = status;
       const contents = status.isFile()
         ? createHash('sha256').update(readFileSync(whole)).digest('hex')
         : status.isSymbolicLink()
