@@ -224,7 +224,7 @@ export async function startServices(
     await startOne(context, callingPhase, service);
     started.push(...(await runningOf(context, service)));
   }
-  await stayUp(context, callingPhase, started);
+  if (started.length > 0) await stayUp(context, callingPhase, started);
 }
 
 /** A run of a service that must go on. */
@@ -326,11 +326,9 @@ async function stayUp(
     blast: 'none',
     observe: () => Promise.resolve(undefined),
     perform: async () => {
-      const begun = clock.monotonicSeconds();
-      for (let last = false; !last;) {
-        const left = settle - (clock.monotonicSeconds() - begun);
-        last = left <= 0;
-        if (!last) await clock.wait(Math.min(left, 0.5));
+      const looks = Math.ceil(settle / 0.5);
+      for (let done = 0; done < looks; done += 1) {
+        await clock.wait(settle / looks);
         refuseFailures(await look(), undefined, 'stay up', 'It is not running.');
       }
       const at = clock.now().toISOString();
