@@ -176,6 +176,7 @@ function described(
   protocol: string | null,
 ): Certificate {
   const problem = typeof error === 'string' ? error : (codeOf(error) ?? error?.message);
+  const chain = chainOf(peer);
   return {
     kind: 'certificate',
     names: peer.subjectaltname ?? '',
@@ -184,23 +185,25 @@ function described(
     validFrom: new Date(peer.valid_from).toISOString(),
     validTo: new Date(peer.valid_to).toISOString(),
     matchesName: checkServerIdentity(servername, peer) === undefined,
-    chainLength: chainLengthOf(peer),
+    chainLength: chain.length,
+    chainIssuer: nameOf(chain.at(-1)?.issuer),
     // Node compares the name after the chain, and tells it by the same property.
     chainProblem: problem === 'ERR_TLS_CERT_ALTNAME_INVALID' ? undefined : problem,
     protocol: protocol ?? 'an unknown version of TLS',
   };
 }
 
-function chainLengthOf(peer: PeerCertificate): number {
-  let length = 1;
+/** The certificate and those that lead up from it, as far as they are known. */
+function chainOf(peer: PeerCertificate): readonly PeerCertificate[] {
+  const chain = [peer];
   let current = peer as PeerCertificate & { issuerCertificate?: PeerCertificate };
-  while (length < chainLimit) {
+  while (chain.length < chainLimit) {
     const { issuerCertificate: issuer } = current;
     if (issuer === undefined || issuer.fingerprint256 === current.fingerprint256) break;
+    chain.push(issuer);
     current = issuer;
-    length += 1;
   }
-  return length;
+  return chain;
 }
 
 function nameOf(name: PeerCertificate['subject'] | undefined): string {

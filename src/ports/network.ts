@@ -56,6 +56,8 @@ export interface Certificate {
   readonly matchesName: boolean;
   /** Certificates that lead from it to a trusted authority, as far as they are known, itself included. */
   readonly chainLength: number;
+  /** Issuer of the last of them. */
+  readonly chainIssuer: string;
   /** OpenSSL's verdict on the chain, such as `DEPTH_ZERO_SELF_SIGNED_CERT`; `undefined` when it is good. */
   readonly chainProblem: string | undefined;
   /** Such as `TLSv1.3`. */

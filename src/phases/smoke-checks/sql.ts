@@ -10,10 +10,7 @@ export const sqlKind: CheckKind<'sql'> = {
   timeoutSeconds: ({ timeout }) => timeout ?? 30,
   expectation: describeDemand,
   look: async (context, check, timeoutSeconds) =>
-    judgeSql(
-      check,
-      await requireDatabase(context).queryValue(check.query, { timeoutSeconds }),
-    ),
+    judgeSql(check, await requireDatabase(context).queryValue(check.query, { timeoutSeconds })),
 };
 
 /** Compares a query's value with what is expected of it. */

@@ -55,7 +55,8 @@ async function connectFrom(
     return { kind: 'no-answer', reason: 'bash is not installed on the host' };
   }
   if (result.exitCode !== 0) {
-    const said = complaintOf(result).replace(/^bash: (?:line \d+: )?(?:connect: )?/, '');
+    // `bash: line 1: /dev/tcp/192.0.2.1/25: Connection refused`
+    const said = complaintOf(result).split(': ').at(-1) ?? '';
     return { kind: 'no-answer', reason: `no connection to ${placeOf(check)}: ${said}` };
   }
   const banner = result.stdout === '' ? undefined : result.stdout.replace(/\r$/, '');

@@ -127,7 +127,7 @@ function problemsOf(
 }
 
 // Codes: OpenSSL, X509_STORE_CTX_get_error(3).
-function chainSentence({ issuer }: Certificate, code: string): string {
+function chainSentence({ issuer, chainLength, chainIssuer }: Certificate, code: string): string {
   switch (code) {
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
       return `is signed by itself and not trusted [${code}]`;
@@ -136,7 +136,9 @@ function chainSentence({ issuer }: Certificate, code: string): string {
     case 'UNABLE_TO_GET_ISSUER_CERT':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
-      return `has an incomplete chain: the server does not send the certificate of ${issuer}, and that is not an authority that is trusted [${code}]`;
+      return chainLength === 1
+        ? `has an incomplete chain: the server does not send the certificate of ${issuer}, and that is not an authority that is trusted [${code}]`
+        : `has a chain that ends at ${chainIssuer}, which is not an authority that is trusted [${code}]`;
     case 'CERT_HAS_EXPIRED':
       return `has a chain in which another certificate has expired [${code}]`;
     case 'CERT_NOT_YET_VALID':

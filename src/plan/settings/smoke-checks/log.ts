@@ -16,6 +16,10 @@ export const logCheck = group({
     .min(1, 'is not empty')
     .max(1000, 'has at most 1000 characters')
     .regex(/^[^\u0000\n\r]*$/, 'is on one line')
+    .regex(
+      /^(?!.*(?:\\[dDnrtfvxpP]|\(\?))/,
+      'is an extended regular expression, without what only Perl knows: [0-9] in place of \\d, no (?…)',
+    )
     .describe('Extended regular expression, as `grep -E` on the host reads it.'),
   must: z
     .enum(['not-occur', 'occur'], 'is not-occur or occur')
