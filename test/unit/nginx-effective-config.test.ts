@@ -89,6 +89,26 @@ server { listen 82; }
     ]);
   });
 
+  test('follows includes by the names that nginx gives the files, which it does not tidy', () => {
+    const untidy = `# configuration file /a/./nginx.conf:
+http { include ../shared/*.conf; include /b//sites/*; include ./one; }
+
+# configuration file /a/./../shared/shop.conf:
+server { listen 80; }
+
+# configuration file /b//sites/wiki:
+server { listen 81; }
+
+# configuration file /a/././one:
+server { listen 82; }
+`;
+    expect(readEffectiveConfig(untidy).servers.map(({ path }) => path)).toEqual([
+      '/a/./../shared/shop.conf',
+      '/b//sites/wiki',
+      '/a/././one',
+    ]);
+  });
+
   test('tells the names of all directives', () => {
     expect([...config.directives].sort()).toEqual([
       ...['http', 'include', 'listen', 'location', 'open_file_cache', 'server', 'stream'],

@@ -1,4 +1,3 @@
-import { posix } from 'node:path';
 import { parseConfig, type Directive } from './config-tree.ts';
 import { serverBlockOf } from './server-blocks.ts';
 
@@ -39,7 +38,7 @@ export function readEffectiveConfig(dump: string): EffectiveConfig {
   }
   const paths = [...files.keys()];
   const main = paths[0];
-  const prefix = main === undefined ? '/' : posix.dirname(main);
+  const patternOf = (directive: Directive) => includePattern(main ?? '/', directive);
   const servers: EffectiveServer[] = [];
   let httpOpenFileCache: OpenFileCache = 'unset';
 
@@ -51,7 +50,7 @@ export function readEffectiveConfig(dump: string): EffectiveConfig {
   ): readonly { path: string; directive: Directive }[] =>
     directives.flatMap((directive) => {
       if (directive.name !== 'include' || depth > deepestInclude) return [{ path, directive }];
-      const pattern = globExpression(posix.resolve(prefix, directive.args[0] ?? ''));
+      const pattern = patternOf(directive);
       return paths
         .filter((candidate) => pattern.test(candidate))
         .flatMap((included) => expand(included, files.get(included) ?? [], depth + 1));
@@ -96,10 +95,9 @@ function sections(dump: string): readonly { path: string; text: string }[] {
   let headings = found.slice(1);
   if (headings.length > 0) {
     // Headings are comments, so that all files together can be read as one.
-    const prefix = posix.dirname(main.path);
     const leadsTo = allDirectives(parseConfig(Buffer.from(dump), 'what `nginx -T` prints'))
       .filter(({ name }) => name === 'include')
-      .map(({ args }) => globExpression(posix.resolve(prefix, args[0] ?? '')));
+      .map((directive) => includePattern(main.path, directive));
     headings = headings.filter(({ path }) => {
       if (seen.has(path) || !leadsTo.some((pattern) => pattern.test(path))) return false;
       seen.add(path);
@@ -123,6 +121,16 @@ function allDirectives(directives: readonly Directive[]): readonly Directive[] {
 function cacheSetting(directive: Directive): OpenFileCache | undefined {
   if (directive.name !== 'open_file_cache') return undefined;
   return directive.args[0] === 'off' ? 'off' : 'on';
+}
+
+/**
+ * What the names of the files look like to which an `include` leads. nginx takes a relative one from the folder
+ * of the main file, and tidies neither (`..`, `//`).
+ */
+function includePattern(main: string, { args: [pattern = ''] }: Directive): RegExp {
+  return globExpression(
+    pattern.startsWith('/') ? pattern : main.slice(0, main.lastIndexOf('/') + 1) + pattern,
+  );
 }
 
 /** A pattern with the wildcards of glob(7), which nginx's `include` takes. */
