@@ -1,6 +1,8 @@
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import type { PhaseContext } from '../../src/phases/phase.ts';
 import { runChecks } from '../../src/phases/smoke-test.ts';
+import { FailureError } from '../../src/ports/failure.ts';
+import type { Address } from '../../src/ports/fleet.ts';
 import type { HttpReply, HttpRequest } from '../../src/ports/http.ts';
 import { StillClock } from '../fixtures/memory-host.ts';
 import { planOf } from '../fixtures/record-factory.ts';
@@ -118,6 +120,126 @@ describe('running the checks', () => {
       { id: 'value', passed: false, observed: 'no relation "orders"', expected: 'value 1' },
       { id: 'page', passed: true },
     ]);
+  });
+});
+
+describe('a round', () => {
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  test('looks at several checks at once, and tells them in the order of the plan', async () => {
+    const checks = ['a', 'b', 'c', 'd'].map((id) => ({ ...page, id }));
+    const { context } = bench({ checks: [value, ...checks] });
+    const waiting: (() => void)[] = [];
+    const http = {
+      request: () =>
+        new Promise<HttpReply>((resolve) => {
+          const answer = { kind: 'answer', headers: {}, body: '', seconds: 0 } as const;
+          waiting.push(() => resolve({ ...answer, status: 200 }));
+          // The last one that is asked lets all go, itself first.
+          if (waiting.length === 4) for (const go of waiting.reverse()) go();
+        }),
+    };
+    const results = await runChecks({ ...context, http });
+    expect(results.map(({ id, passed }) => [id, passed])).toEqual(
+      ['value', 'a', 'b', 'c', 'd'].map((id) => [id, true]),
+    );
+  });
+
+  test('does not wait for a check that hangs beyond its time', async () => {
+    jest.useFakeTimers();
+    const { context } = bench({
+      checks: [{ ...page, timeout: '2s' }, value],
+      deadline: '1ms',
+    });
+    const http = { request: () => new Promise<HttpReply>(() => undefined) };
+    const running = runChecks({ ...context, http });
+    await jest.advanceTimersByTimeAsync(7000);
+    expect(await running).toMatchObject([
+      { id: 'page', passed: false, observed: 'no answer within 2 s', expected: 'status 200' },
+      { id: 'value', passed: true },
+    ]);
+  });
+
+  test('does not repeat a check that is skipped, nor take it for failed or passed', async () => {
+    const visits: string[] = [];
+    const { context, clock } = bench({
+      checks: [page, { id: 'seen', kind: 'browser', url: '/', optional: true }],
+      status: (nth) => (nth < 2 ? 502 : 200),
+    });
+    const browser: NonNullable<PhaseContext['browser']> = {
+      visit: async ({ url }) => {
+        visits.push(url);
+        return { kind: 'no-browser', isMissing: true, reason: 'none is installed' };
+      },
+    };
+    const results = await runChecks({ ...context, browser });
+    expect(results).toMatchObject([
+      { id: 'page', passed: true, attempts: 2 },
+      { id: 'seen', passed: false, skipped: true, attempts: 1 },
+    ]);
+    expect([visits, clock.pauses]).toEqual([['https://shop.example.org/'], [1]]);
+  });
+
+  test('ends with the run that is being cancelled', async () => {
+    const { context } = bench({ checks: [value, page] });
+    const failure = { code: 'cancelled', message: 'The run was cancelled.', state: 's', next: 'n' };
+    const http = { request: () => Promise.reject(new FailureError(failure)) };
+    await expect(runChecks({ ...context, http })).rejects.toMatchObject({ failure });
+  });
+});
+
+describe('the addresses of a name', () => {
+  async function routed(check: Record<string, unknown>, addresses: string[], web: Address[] = []) {
+    const { context, requests } = bench({
+      checks: [{ id: 'each', kind: 'routing', ...check }],
+      deadline: '1ms',
+      status: (nth) => (nth === 2 ? 502 : 200),
+    });
+    const network = { addresses: async () => ({ kind: 'addresses', addresses }) };
+    const fleet = { web: web.map((address) => ({ address })) };
+    const [result] = await runChecks({ ...context, network, fleet } as unknown as typeof context);
+    return { result, requests };
+  }
+
+  test('are all asked, those of the plan too, each once, with the bypass and the URL’s name', async () => {
+    const { result, requests } = await routed(
+      { url: '/healthz' },
+      ['192.0.2.1', '2001:db8::1'],
+      [
+        { host: '192.0.2.1', port: 443 },
+        { host: '192.0.2.9', port: 8443 },
+      ],
+    );
+    expect(requests.map(({ connectTo }) => connectTo)).toEqual([
+      { host: '192.0.2.1', port: 443 },
+      { host: '2001:db8::1', port: 443 },
+      { host: '192.0.2.9', port: 8443 },
+    ]);
+    expect(requests[2]).toMatchObject({
+      url: 'https://shop.example.org/healthz',
+      headers: { 'X-Maintenance-Bypass': 'secret-token' },
+    });
+    expect(result).toMatchObject({
+      passed: false,
+      observed: '1 of 3 not as expected: [2001:db8::1]:443: status 502 in 0 ms',
+    });
+  });
+
+  test('of one family alone are asked where the plan says so', async () => {
+    const { requests } = await routed({ family: 'ipv4' }, ['192.0.2.1', '2001:db8::1']);
+    expect(requests.map(({ connectTo }) => connectTo?.host)).toEqual(['192.0.2.1']);
+  });
+
+  test('of another name do not include the site’s own hosts', async () => {
+    const { requests } = await routed(
+      { url: 'http://other.example.org/' },
+      ['192.0.2.7'],
+      [{ host: '192.0.2.9', port: 8443 }],
+    );
+    expect(requests.map(({ connectTo }) => connectTo)).toEqual([{ host: '192.0.2.7', port: 80 }]);
+    expect(JSON.stringify(requests)).not.toContain('secret-token');
   });
 });
 

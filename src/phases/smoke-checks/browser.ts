@@ -57,7 +57,7 @@ export function judgeBrowser(check: BrowserCheck, visited: Visited): Verdict {
     return failed(`${page}, without ${check.selector}`, `an element ${check.selector}`);
   }
   if (check.consoleErrors === 'forbid' && consoleErrors.length > 0) {
-    return failed(`${listed(consoleErrors, 'error')} in the console`, 'no error in the console');
+    return failed(listed(consoleErrors, 'console error'), 'no error in the console');
   }
   if (check.failedRequests === 'forbid' && failedRequests.length > 0) {
     return failed(listed(failedRequests, 'failed request'), 'no failed request');
