@@ -175,7 +175,7 @@ describe('a prior state from a record', () => {
 
   test('comes back through JSON', () => {
     expect(parsePrior(JSON.parse(JSON.stringify(prior)), settings.folder)).toEqual(prior);
-    // Records of version 0.1 know nothing of filters.
+    // Older records know nothing of filters.
     const { quieted: _quieted, ...older } = prior;
     expect(parsePrior(older, settings.folder)).toEqual({ ...prior, quieted: [] });
   });

@@ -32,7 +32,7 @@ const priorSchema = z.strictObject({
   folder: absolute,
   hookId: z.string().regex(/^[0-9a-f]{32}$/),
   openFileCacheOff: z.boolean(),
-  /** Filters of the site that our answers are freed of; records of version 0.1 have none. */
+  /** Filters of the site that our answers are freed of; older records do not have it. */
   quieted: z.array(z.enum(answerFilters)).default([]),
   /** Our snippet as an earlier window left it; `null` when there was none. */
   snippetBefore: sha256.nullable(),
