@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { ActionId } from '../../src/plan/action-ids.ts';
 import { actionDefinitions, inputsOf, planInput, tokenInput } from '../../src/plan/actions.ts';
+import { modeNeeds } from '../../src/plan/modes.ts';
 import { rootAction } from './action-file.ts';
 import { code, table, type GeneratedFile } from './generated-file.ts';
 import { planPathOf, settingFacts } from './setting-facts.ts';
@@ -14,7 +15,7 @@ export function actionReadme(id: ActionId): GeneratedFile {
   const isRoot = id === rootAction;
   const docs = isRoot ? '.' : '../docs';
   const notes = readFileSync(new URL(`../readme-notes/${id}.md`, import.meta.url), 'utf8').trim();
-  const required = requires.map((path) => requirement(id, path));
+  const required = [...requires.map((path) => requirement(id, path)), ...modeRequirement(id)];
   return {
     path: isRoot ? `docs/${id}.md` : `${id}/README.md`,
     text: [
@@ -37,6 +38,16 @@ export function actionReadme(id: ActionId): GeneratedFile {
       .join('\n\n')
       .concat('\n'),
   };
+}
+
+/** What closing the site takes, by mode. */
+function modeRequirement(id: ActionId): readonly string[] {
+  if (actionDefinitions[id].needsMode !== 'always') return [];
+  const needs = Object.entries(modeNeeds).map(([mode, settings]) => {
+    const paths = settings.map((setting) => requirement(id, `enable-maintenance.${setting}`));
+    return `for \`mode: ${mode}\` ${joined(paths)}`;
+  });
+  return [`what the maintenance mode needs (${needs.join('; ')})`];
 }
 
 function requirement(id: ActionId, path: string): string {

@@ -24,13 +24,18 @@ describe('resolveSecrets', () => {
     expect(resolveSecrets(plan, { SHOP_DATABASE: 'postgres:///shop', BYPASS: token })).toEqual({
       databaseUrl: 'postgres:///shop',
       bypassToken: token,
+      commandEnvironment: {},
     });
   });
 
   test('a plan without references needs none', () => {
     const empty = planSchema.parse({});
     expect(secretReferences(empty)).toEqual([]);
-    expect(resolveSecrets(empty, {})).toEqual({ databaseUrl: undefined, bypassToken: undefined });
+    expect(resolveSecrets(empty, {})).toEqual({
+      databaseUrl: undefined,
+      bypassToken: undefined,
+      commandEnvironment: {},
+    });
   });
 
   test.each([{}, { SHOP_DATABASE: '', BYPASS: undefined }])(
