@@ -5,6 +5,7 @@ import { conclude, done, skipped, type PhaseContext, type PhaseOutcome } from '.
 import { requireState } from './requirements.ts';
 import { describeRestorePoint, takeRestorePoint } from './restore-point.ts';
 import { selectedHosts } from './selected-hosts.ts';
+import { stopServices } from './services.ts';
 import { foundDone, refuseUnfinished } from './server-tasks/command.ts';
 import {
   changesData,
@@ -183,11 +184,19 @@ async function runTask(context: PhaseContext, { task, place }: TaskAt): Promise<
       },
       describe: ({ summary, proof }) => (proof === '' ? summary : `${summary}; ${proof}`),
     });
+    if (settings.task === 'reboot') await stopAgain(context);
   } catch (error) {
     const partial = error instanceof PartlyDoneError ? error.partial : { figures: {}, items: [] };
     await note('failed', { summary: failureOf(error).message, proof: '', ...partial });
     throw error;
   }
+}
+
+/** What starts with the machine has started; while the site is closed it is to stand still. */
+async function stopAgain(context: PhaseContext): Promise<void> {
+  const { state, services } = context.record.status;
+  if (services === undefined || !['closed', 'changing', 'changed'].includes(state)) return;
+  await stopServices(context, phase, 'all');
 }
 
 function shownOf({ summary, proof }: ServerTaskResult): { summary: string; proof: string } {

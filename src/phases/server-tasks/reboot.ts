@@ -17,7 +17,9 @@ type Reboot = ServerTaskOf<'reboot'>;
 type BegunReboot = NonNullable<PhaseContext['record']['status']['rebootsBegun']>[string];
 
 /** Seconds between looks at a host that is starting. */
-const lookSeconds = 1;
+const lookSeconds = 0.5;
+/** Seconds that a host that is just back may take at least to serve again. */
+const leastServingSeconds = 3;
 
 /**
  * Refuses to reboot the machine that the run itself is on: it would end the run in the middle of the window. Two
@@ -106,7 +108,11 @@ export async function rebootHost(
   const bootId = await waitForBoot(context, host, server, begun, task, deadline);
   const awaySeconds = clock.monotonicSeconds() - started;
   await waitUntilReady(context, place, begun, task, deadline);
-  await proveServing(context, host, Math.max(5, deadline - clock.monotonicSeconds()));
+  await proveServing(
+    context,
+    host,
+    Math.max(leastServingSeconds, deadline - clock.monotonicSeconds()),
+  );
   return {
     outcome: 'done',
     summary: `rebooted (${task.when === 'always' ? 'always' : reason}), back after ${formatDuration(awaySeconds)}`,
