@@ -60,7 +60,8 @@ function elsewhere(url: URL, to: Address | undefined): RequestOptions & { server
   if (to === undefined) return {};
   const name = url.hostname.replaceAll(/[[\]]/g, '');
   return {
-    host: to.host.replaceAll(/[[\]]/g, ''),
+    // `hostname` is what counts when the URL has given one already.
+    hostname: to.host.replaceAll(/[[\]]/g, ''),
     port: to.port,
     ...(isIP(name) === 0 ? { servername: name } : {}),
   };

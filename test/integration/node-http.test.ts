@@ -134,6 +134,37 @@ describe('an answer', () => {
   });
 });
 
+describe('another address behind the name', () => {
+  test('is where the request goes, with the name of the URL', async () => {
+    const other = await serve((_, response) => response.end('other'));
+    const asked = await serve((request, response) => response.end(request.headers.host));
+    const [host = '', port = ''] = asked.split(':');
+    const http = nodeHttp();
+    const connectTo = { host, port: Number(port) };
+    const bodyOf = async (url: string) => {
+      const reply = await http.request({ url, connectTo });
+      return reply.kind === 'answer' ? reply.body : reply.reason;
+    };
+    expect(await bodyOf('http://shop.example.org/path')).toBe('shop.example.org');
+    expect(await bodyOf('http://shop.example.org:8443/')).toBe('shop.example.org:8443');
+    // The URL has an address of its own, at which somebody answers.
+    expect(await bodyOf(`http://${other}/`)).toBe(other);
+  });
+
+  test('of TLS is asked for the certificate of the name', async () => {
+    const { key, cert } = certificate('behind', 2, 'DNS:shop.example.org');
+    const place = await listen(
+      createTlsServer({ key, cert }, (_, response) => response.end('by TLS')),
+    );
+    const [host = '', port = ''] = place.split(':');
+    const http = nodeHttp({ extraCa: cert });
+    const connectTo = { host, port: Number(port) };
+    const request = (url: string) => http.request({ url, connectTo });
+    expect(await request('https://shop.example.org/')).toMatchObject({ body: 'by TLS' });
+    expect(await request('https://other.example.org/')).toMatchObject({ kind: 'no-answer' });
+  });
+});
+
 describe('no answer, and why', () => {
   const reasonFor = async (
     url: string,
