@@ -78,7 +78,8 @@ export function postgresql(options: {
         host,
         folders: () => server.folders(),
         psql: (args) => server.client('psql', args, connection.database),
-        command: (path, args) => server.command(path, args, connection.database),
+        command: (path, args, variables) =>
+          server.command(path, args, connection.database, variables),
       },
     }),
   };

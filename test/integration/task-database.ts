@@ -100,12 +100,19 @@ export class TaskCluster {
       sql,
       psql,
       tasks: ({ windowId, signal, folders, ...who } = {}) => {
-        const command = (path: string, args: readonly string[]) => ({
+        const command = (
+          path: string,
+          args: readonly string[],
+          variables: Readonly<Record<string, string>> = {},
+        ) => ({
           argv: [path, ...args] as const,
-          env: cluster.psqlEnvironment({
-            database: name,
-            ...(who.user === undefined ? {} : { user: who.user, password: who.user }),
-          }),
+          env: {
+            ...cluster.psqlEnvironment({
+              database: name,
+              ...(who.user === undefined ? {} : { user: who.user, password: who.user }),
+            }),
+            ...variables,
+          },
         });
         return postgresqlTasks(psql({ ...who, ...(signal === undefined ? {} : { signal }) }), {
           clock: systemClock(signal),

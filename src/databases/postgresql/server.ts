@@ -32,11 +32,12 @@ export interface Server {
   programs(): Promise<ClientPrograms>;
   /** Folders that may hold client programs, newest version first; `undefined` stands for PATH. */
   folders(): Promise<readonly (string | undefined)[]>;
-  /** The command line of any program that connects by libpq; secrets are in its environment. */
+  /** The command line of any program that connects by libpq; secrets are in its environment, beside `variables`. */
   command(
     path: string,
     args: readonly string[],
     database: string,
+    variables?: Readonly<Record<string, string>>,
   ): Pick<Command, 'argv'> & { readonly env: Readonly<Record<string, string>> };
   /** A client's command line against a database of the server; secrets are in its environment. */
   client(
@@ -80,8 +81,8 @@ export function createServer(options: {
   const folders = once(() => clientFolders(host, clientDirectory));
   const psqlPath = once(async () => findPsql(host, await folders()));
 
-  const command = (path: string, args: readonly string[], database: string) => {
-    const env = connection.environment(database);
+  const command: Server['command'] = (path, args, database, variables = {}) => {
+    const env = { ...connection.environment(database), ...variables };
     const unset = unwanted.filter((name) => !(name in env)).flatMap((name) => ['-u', name]);
     return { argv: ['env', ...unset, path, ...args] as const, env };
   };

@@ -72,7 +72,11 @@ export async function repack(
     for (const [at, table] of tables.entries()) {
       options.onProgress?.(`repack ${table.name} (${at + 1} of ${tables.length})`);
       const progress = `${at} of ${tables.length} tables are written anew`;
-      await repackOne({ tools, observer, options }, program, table, progress);
+      try {
+        await repackOne({ tools, observer, options }, program, table, progress);
+      } catch (error) {
+        throw withLeftovers(error, table, progress);
+      }
     }
     const after = await readFiles(
       observer,
@@ -112,6 +116,20 @@ export async function repack(
   });
 }
 
+/** A cancelled run can ask the server nothing more; the next one cleans up. */
+function withLeftovers(error: unknown, table: Relation, progress: string): unknown {
+  const failure = failureOf(error);
+  if (failure.code !== 'cancelled') return error;
+  return new FailureError(
+    {
+      ...failure,
+      state: `${progress}. pg_repack of ${table.name} was cut off: no row was changed, but the trigger repack_trigger and the tables repack.log_${table.oid} and repack.table_${table.oid} may be left and slow writes down.`,
+      next: `The next repack task drops them; or run SELECT repack.repack_drop(${table.oid}, 4) as a superuser.`,
+    },
+    { cause: error },
+  );
+}
+
 interface Work {
   readonly tools: ClientTools;
   readonly observer: TaskSession;
@@ -126,7 +144,7 @@ async function repackOne(
 ): Promise<void> {
   const { tools, observer, options } = work;
   const was = await readFiles(observer, [table.oid], `${progress}.`);
-  const said = await runProgram(work, program, table, progress);
+  const said = await runProgram(work, program, table);
   const now = await readFiles(observer, [table.oid], `${progress}.`);
   if (said.exitCode === 0 && inOldFile(was, now).length === 0) return;
   const isWait = /timed out|due to timeout|lock timeout/i.test(said.text);
@@ -154,46 +172,57 @@ function waitSeconds({ lockTimeoutSeconds }: TaskOptions): number {
   return lockTimeoutSeconds === 0 ? 31 * 86_400 : Math.max(1, Math.ceil(lockTimeoutSeconds));
 }
 
+/**
+ * pg_repack puts the name into a connection string as it is (bin/pgut/pgut.c), so what is special there is quoted by
+ * its rules (manual, 34.1.1.1).
+ */
+function connectionValue(name: string): string {
+  if (/^[A-Za-z0-9_.-]+$/.test(name)) return name;
+  return `'${name.replaceAll('\\', '\\\\').replaceAll("'", String.raw`\'`)}'`;
+}
+
+/** Servers before 14 refuse a connection that names the setting. */
+async function isFrom14({ psql }: ClientTools): Promise<boolean> {
+  const [row] = await psql.rows(
+    `SELECT current_setting('server_version_num')::int >= 140000 AS yes`,
+    z.object({ yes: z.boolean() }),
+  );
+  return row?.yes === true;
+}
+
 async function runProgram(
   { tools, options }: Work,
   program: string,
   table: Relation,
-  progress: string,
 ): Promise<{ readonly exitCode: number | null; readonly text: string }> {
-  const { argv, env } = tools.clients.command(program, [
-    '--no-password',
-    // Without it other people's sessions are cancelled and then ended (reorg/pg_repack#98).
-    '--no-kill-backend',
-    `--wait-timeout=${String(waitSeconds(options))}`,
-    '--no-order',
-    '--no-superuser-check',
-    `--table=${table.name}`,
-  ]);
+  const command = tools.clients.command(
+    program,
+    [
+      '--no-password',
+      // Without it other people's sessions are cancelled and then ended (reorg/pg_repack#98).
+      '--no-kill-backend',
+      `--wait-timeout=${String(waitSeconds(options))}`,
+      '--no-order',
+      '--no-superuser-check',
+      `--table=${table.name}`,
+      `--dbname=${connectionValue(tools.psql.database)}`,
+    ],
+    // When pg_repack is killed, the server gives its statement up too.
+    (await isFrom14(tools)) ? { PGOPTIONS: '-c client_connection_check_interval=2s' } : {},
+  );
   const seconds = options.statementTimeoutSeconds;
-  try {
-    const result = await tools.clients.host.run({
-      argv,
-      env: { ...env, PGOPTIONS: '-c client_connection_check_interval=2s' },
-      ...(seconds === 0 ? {} : { timeoutSeconds: seconds }),
-      onStderrLine: (line) => {
-        if (line.startsWith('INFO: ')) options.onProgress?.(line.slice('INFO: '.length));
-      },
-    });
-    const lines = result.stderr
-      .split('\n')
-      .filter((line) => /^(?:WARNING|ERROR|DETAIL|HINT|FATAL|INFO: Skipping)/.test(line));
-    const text = result.timedOut
-      ? `it was ended after ${seconds} seconds`
-      : lines.join(' ').replace(/\s+/g, ' ').trim();
-    return { exitCode: result.timedOut ? null : result.exitCode, text };
-  } catch (error) {
-    const failure = failureOf(error);
-    if (failure.code !== 'cancelled') throw error;
-    // A cancelled run can ask the server nothing more; the next one cleans up.
-    throw new FailureError({
-      ...failure,
-      state: `${progress}. pg_repack of ${table.name} was cut off: the table is as it was, but the trigger repack_trigger and the tables repack.log_${table.oid} and repack.table_${table.oid} may be left and slow writes down.`,
-      next: `The next repack task drops them; or run SELECT repack.repack_drop(${table.oid}, 4) as a superuser.`,
-    });
-  }
+  const result = await tools.clients.host.run({
+    ...command,
+    ...(seconds === 0 ? {} : { timeoutSeconds: seconds }),
+    onStderrLine: (line) => {
+      if (line.startsWith('INFO: ')) options.onProgress?.(line.slice('INFO: '.length));
+    },
+  });
+  const lines = result.stderr
+    .split('\n')
+    .filter((line) => /^(?:WARNING|ERROR|DETAIL|HINT|FATAL|INFO: Skipping)/.test(line));
+  const text = result.timedOut
+    ? `it was ended after ${seconds} seconds`
+    : lines.join(' ').replace(/\s+/g, ' ').trim();
+  return { exitCode: result.timedOut ? null : result.exitCode, text };
 }

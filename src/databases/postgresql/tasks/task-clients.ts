@@ -8,8 +8,12 @@ export interface TaskClients {
   folders(): Promise<readonly (string | undefined)[]>;
   /** psql against the application's database; secrets are in its environment. */
   psql(args: readonly string[]): Promise<Pick<Command, 'argv' | 'env'>>;
-  /** Any program that connects by libpq, likewise. */
-  command(path: string, args: readonly string[]): Pick<Command, 'argv' | 'env'>;
+  /** Any program that connects by libpq, likewise; with variables of its own in its environment. */
+  command(
+    path: string,
+    args: readonly string[],
+    variables?: Readonly<Record<string, string>>,
+  ): Pick<Command, 'argv' | 'env'>;
 }
 
 export interface ClientTools extends TaskTools {

@@ -114,11 +114,16 @@ export async function withSession<T>(
   settings: Readonly<Record<string, string>> = {},
 ): Promise<T> {
   const session = taskSession(tools, options, settings);
+  let result: T;
   try {
-    return await work(session);
-  } finally {
-    await session.close();
+    result = await work(session);
+  } catch (error) {
+    // What failed first is what the reader needs: of a cancelled run the closing fails as well.
+    await session.close().catch(() => undefined);
+    throw error;
   }
+  await session.close();
+  return result;
 }
 
 /** Does work on a session that only reads the catalogues: names without schema are the server's own. */
