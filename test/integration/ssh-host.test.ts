@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { chmod, lstat, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { findFreePort } from '../../rehearsal/free-port.ts';
 import { makeSshKey, startSshServer, type SshServer } from '../../rehearsal/ssh-server.ts';
 import { makeTemporaryFolder, type TemporaryFolder } from '../../rehearsal/temporary-folder.ts';
@@ -203,6 +205,32 @@ describe('a login that fails says why, and that nothing was done', () => {
     }
     await expect(lstat(socket)).rejects.toMatchObject({ code: 'ENOENT' });
   });
+});
+
+test('whatever arguments, variables and input hold arrives byte for byte', async () => {
+  const host = pool.host(settingsFor('with-dash', { sudo: true }));
+  const word = fc
+    .string({ unit: 'binary', maxLength: 30 })
+    .map((text) => text.replaceAll('\0', ''));
+  const batch = fc.array(word, { minLength: 100, maxLength: 300 });
+  await fc.assert(
+    fc.asyncProperty(
+      batch,
+      word,
+      fc.uint8Array({ maxLength: 2000 }),
+      async (args, value, input) => {
+        const { stdout } = await host.run({
+          argv: ['sh', '-c', 'printf "%s\\0" "$@" "$VALUE"; sha256sum', 'sh', ...args],
+          env: { VALUE: value },
+          stdin: input,
+        });
+        const arrived = stdout.split('\0');
+        expect(arrived.pop()?.slice(0, 64)).toBe(createHash('sha256').update(input).digest('hex'));
+        expect(arrived).toEqual([...args, value].map((text) => Buffer.from(text).toString()));
+      },
+    ),
+    { numRuns: 10 },
+  );
 });
 
 describe('rights', () => {

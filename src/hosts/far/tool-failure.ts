@@ -1,4 +1,4 @@
-/** How the tools of a host, in the C locale, end the line that says why they failed (glibc, musl and dash). */
+/** How the tools of a host, in the C locale, end the line that says why they failed (glibc, musl, dash and busybox). */
 const words: readonly (readonly [string, readonly string[]])[] = [
   ['EACCES', ['Permission denied']],
   ['EPERM', ['Operation not permitted']],
@@ -6,7 +6,13 @@ const words: readonly (readonly [string, readonly string[]])[] = [
   ['ENOSPC', ['No space left on device']],
   ['EDQUOT', ['Disk quota exceeded', 'Quota exceeded']],
   ['EFBIG', ['File too large']],
-  ['ENOENT', ['No such file or directory', 'No such file', 'Directory nonexistent']],
+  [
+    'ENOENT',
+    [
+      ...['No such file or directory', 'No such file', 'Directory nonexistent'],
+      ...['no such file', 'nonexistent directory'],
+    ],
+  ],
   ['ENOTDIR', ['Not a directory']],
   ['EISDIR', ['Is a directory']],
   ['EXDEV', ['Invalid cross-device link', 'Cross-device link']],

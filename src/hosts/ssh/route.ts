@@ -131,7 +131,7 @@ export class Route {
         }
         // The header may have arrived all the same.
         if (end.exitCode === 255 || end.exitCode === null) {
-          return cutOff(this.#name, program, master.ended?.said ?? said);
+          return cutOff(this.#name, program, `${said}\n${master.ended?.said ?? ''}`);
         }
         return sudo ? sudoRefused(this.#name, said) : noShell(this.#name, said);
       },

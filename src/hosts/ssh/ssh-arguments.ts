@@ -63,8 +63,9 @@ export function masterArguments(settings: MasterSettings): [string, ...string[]]
 export function channelArguments(controlPath: string, command: string): [string, ...string[]] {
   const options = [
     ...['ControlMaster=no', `ControlPath=${controlPath}`],
-    // ssh(1) would connect by itself when the master is gone.
-    ...[`ProxyCommand=echo ${noMasterWord} >&2`],
+    // ssh(1) would connect by itself when the master is gone. A shell of its own says the word before it lets go of
+    // its standard output; from then on ssh may end it at any moment.
+    ...[`ProxyCommand=sh -c "echo ${noMasterWord} >&2"`],
   ].flatMap((option) => ['-o', option]);
   return ['ssh', '-F', 'none', ...plain, ...options, '--', 'master', command];
 }
