@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { modeMakers } from '../../src/assembly/modes.ts';
 import { requireMode } from '../../src/phases/requirements.ts';
@@ -138,6 +139,13 @@ describe('the environment of the commands', () => {
     const secrets = resolveSecrets(plan, { DATABASE_URL: 'postgresql://h/d' });
     expect(secrets.commandEnvironment).toEqual({});
   });
+});
+
+test.each(['app-mode.yml', 'command-mode.yml'])('the example %s is a whole plan', (name) => {
+  const path = new URL(`../../examples/plans/${name}`, import.meta.url);
+  const plan = { path: name, text: readFileSync(path, 'utf8') };
+  const resolved = resolveSettings('maintenance-window', { inputs: {}, plan });
+  expect(settingLackedBy(resolved.plan.enableMaintenance)).toBeUndefined();
 });
 
 test('every mode that a plan may name can be made', () => {
