@@ -39,6 +39,29 @@ function decide(change: Partial<FailureSituation>): string {
   return afterFailure({ ...closed, ...change }).kind;
 }
 
+describe('changes that were proved, on a site that a host kept from reopening', () => {
+  const away = { unopened: 'web3 could not be opened' };
+
+  test.each(['changed', 'reopening'] as const)('are held when the window is %s', (state) => {
+    expect(decide({ ...away, state })).toBe('hold');
+    expect(afterFailure({ ...closed, ...away, state }).reason).toContain(
+      'web3 could not be opened',
+    );
+  });
+
+  test('are given up when an operator asks', () => {
+    expect(decide({ ...away, state: 'changed', asked: true })).toBe('restore');
+  });
+
+  test('do not keep a half-made change from being taken back', () => {
+    expect(decide({ ...away, state: 'changing' })).toBe('restore');
+  });
+
+  test('are no reason to hold what can be reopened without a loss', () => {
+    expect(decide({ ...away, state: 'changed', blast: 'app' })).toBe('reopen');
+  });
+});
+
 describe('whatever is the case', () => {
   test('a site is never reopened on what was changed while it was closed', () => {
     const reopened = situations.filter((situation) => afterFailure(situation).kind === 'reopen');

@@ -57,6 +57,13 @@ describe('the life of a window', () => {
     expect(mayBecome(from, to)).toBe(false);
   });
 
+  test.each(['closed', 'changed', 'held'] as const)(
+    'a reopening that failed on one of several hosts goes back to %s, which is where it came from',
+    (state) => {
+      expect([mayBecome(state, 'reopening'), mayBecome('reopening', state)]).toEqual([true, true]);
+    },
+  );
+
   test('a window that is over owes nothing, and nothing that may stand closed is over', () => {
     expect(windowStates.filter(isOver)).toEqual(['reopened', 'rolled-back']);
     expect(windowStates.filter((state) => isOver(state) && isObliged(state))).toEqual([]);
