@@ -15,6 +15,7 @@ import type { Machines } from './machines.ts';
 import { predictableServerSteps } from './predictable-server-steps.ts';
 import { assembleSettings, type AssembledSettings } from './settings.ts';
 import type { Surroundings } from './surroundings.ts';
+import { checkoutsOf } from './code.ts';
 import { servicesOf } from './services.ts';
 import { databaseOf, modeOf, secretsOf, secretValues, worldOf, type World } from './world.ts';
 import { deadlineOf, recordOutputs, type ActionResult } from './window-session.ts';
@@ -58,6 +59,7 @@ export async function preflightSession(
       workspace: surroundings.workspace,
     }),
     services: servicesOf(plan, world, known?.status.windowId ?? 'preflight'),
+    checkouts: checkoutsOf(plan, world),
     github: await githubOf(surroundings),
     gated: id === 'preflight',
     existing,

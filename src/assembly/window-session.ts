@@ -11,6 +11,7 @@ import { openRecord, takeRecord, type WindowRecord } from '../record/window-reco
 import { machinesOf, type Machines } from './machines.ts';
 import { assembleSettings, type AssembledSettings } from './settings.ts';
 import type { Surroundings } from './surroundings.ts';
+import { checkoutsOf } from './code.ts';
 import { servicesOf } from './services.ts';
 import { databaseOf, modeOf, secretsOf, worldOf, type World } from './world.ts';
 
@@ -119,6 +120,7 @@ export function contextOf(
       mayLeaveOut: invocation.force === true || invocation['reopen-held'] === true,
     }),
     services: servicesOf(plan, world, record.status.windowId),
+    checkouts: checkoutsOf(plan, world),
   };
 }
 

@@ -6,6 +6,7 @@ import { fail } from '../ports/failure.ts';
 import { runStep } from '../record/step.ts';
 import type { BackupReceipt } from '../record/status.ts';
 import { databaseName } from './database-names.ts';
+import { tagCode } from './code.ts';
 import { requireDatabase } from './requirements.ts';
 import { conclude, done, type PhaseContext, type PhaseOutcome } from './phase.ts';
 
@@ -16,7 +17,11 @@ export function backupDb(context: PhaseContext): Promise<PhaseOutcome> {
   return conclude(async () => {
     const receipt = await verifiedBackup(context, phase, 'online');
     await context.record.update({ backup: receipt });
-    return done(describeReceipt(receipt), backupOutputs(receipt));
+    const tag = await tagCode(context, phase);
+    return done(describeReceipt(receipt), {
+      ...backupOutputs(receipt),
+      ...(tag === undefined ? {} : { 'code-tag': tag }),
+    });
   });
 }
 

@@ -8,6 +8,7 @@ import type { Http } from '../ports/http.ts';
 import type { MaintenanceMode } from '../ports/maintenance-mode.ts';
 import type { Network } from '../ports/network.ts';
 import type { Server } from '../ports/server.ts';
+import type { Checkout } from '../ports/code.ts';
 import type { ManagedService } from '../ports/services.ts';
 import type { StepContext } from '../record/step.ts';
 
@@ -36,6 +37,8 @@ export interface PhaseContext extends StepContext {
   readonly mode: MaintenanceMode | undefined;
   /** What is stopped while the site is closed, in the order of the stops. */
   readonly services: readonly ManagedService[];
+  /** The application's code, where the plan names it. */
+  readonly checkouts: readonly Checkout[];
 }
 
 /** How a phase ended; outcomes are data, nothing is thrown past a phase. */

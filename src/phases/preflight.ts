@@ -11,6 +11,7 @@ import { checkGates } from './gate-checks.ts';
 import { checkDoors, checkHosts } from './host-checks.ts';
 import { checkDrainable } from './load-balancer.ts';
 import type { PhaseContext } from './phase.ts';
+import { checkCode } from './code.ts';
 import { checkServices } from './services.ts';
 import { previewServers, type ServerPreview } from './server-preview.ts';
 import { runChecks } from './smoke-test.ts';
@@ -47,7 +48,7 @@ export async function preflight(context: PreflightContext): Promise<PreflightRes
   checks.push(...(await checkDoors(context)), ...checkDrainable(context));
   if (context.mode !== undefined)
     checks.push(...(await guarded('mode', 'Maintenance mode', context.mode.check())));
-  checks.push(...(await checkServices(context)));
+  checks.push(...(await checkServices(context)), ...(await checkCode(context)));
   const facts = await inspectDatabase(context, checks);
   if (facts !== undefined) {
     checks.push(

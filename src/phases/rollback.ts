@@ -8,6 +8,7 @@ import { swapDatabase } from './database-swap.ts';
 import { downtimeOutputs, giveBack } from './disable-maintenance.ts';
 import { doorsInWords } from './doors.ts';
 import { drain, installHook, setFlag } from './enable-maintenance.ts';
+import { putCodeBack } from './code.ts';
 import { conclude, done, skipped, type PhaseContext, type PhaseOutcome } from './phase.ts';
 import { liftFlag } from './reopening.ts';
 import { requireMode } from './requirements.ts';

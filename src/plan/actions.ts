@@ -1,6 +1,7 @@
 import type * as z from 'zod';
 import type { ActionId } from './action-ids.ts';
 import { backupDbShape } from './settings/backup-db.ts';
+import { codeShape } from './settings/code.ts';
 import {
   disableMaintenanceInvocation,
   disableMaintenanceShape,
@@ -36,6 +37,7 @@ export const sharedGroups = {
   window: windowShape,
   contacts: contactsShape,
   database: databaseShape,
+  code: codeShape,
   hosts: hostsShape,
   ssh: sshShape,
   'load-balancer': loadBalancerShape,
@@ -85,7 +87,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
     replaces:
       'Prerequisites: window scheduled, stakeholders notified, tasks documented, rollback plan ready',
     section: preflightShape,
-    groups: ['window', 'contacts', 'database', 'load-balancer', ...machines],
+    groups: ['window', 'contacts', 'database', 'code', 'load-balancer', ...machines],
     invocation: preflightInvocation,
     requires: ['name', 'public-url'],
     needsMode: 'when-named',
@@ -100,7 +102,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
       "Dumps the database while the site is up, restores the dump into a scratch database, compares every table's rows and drops it.",
     replaces: 'Step 1, create backup: `pg_dump mydb > backup.sql`',
     section: backupDbShape,
-    groups: ['database', ...machines],
+    groups: ['database', 'code', ...machines],
     invocation: windowIdInvocation,
     requires: ['name', 'database.url'],
     outputs: {
@@ -111,6 +113,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
       'restore-seconds': 'Seconds that the proving restore took.',
     },
   },
+      'code-tag': 'Tag of the code, when the plan names a checkout.',
   'enable-maintenance': {
     title: 'Enable maintenance mode',
     description:
@@ -188,7 +191,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
       'Makes the system safe from the record alone: closes, goes back to the restore point, tests, reopens; otherwise holds.',
     replaces: 'Rollback plan: enable maintenance, `psql mydb < backup.sql`, restart, verify',
     section: rollbackShape,
-    groups: ['database', 'load-balancer', ...machines],
+    groups: ['database', 'code', 'load-balancer', ...machines],
     invocation: { ...rollbackInvocation, ...windowIdInvocation },
     requires: ['name'],
     outputs: {
@@ -220,7 +223,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
       'Runs a whole maintenance window: verified backup, 503, database work, smoke tests, reopening or rollback, report.',
     replaces: 'The whole runbook',
     section: {},
-    groups: ['window', 'contacts', 'database', 'load-balancer', ...machines],
+    groups: ['window', 'contacts', 'database', 'code', 'load-balancer', ...machines],
     invocation: {
       ...preflightInvocation,
       'output-directory': reportInvocation['output-directory'],

@@ -1,6 +1,7 @@
 import type * as z from 'zod';
 import { group } from './setting-types.ts';
 import { backupDbGroup } from './settings/backup-db.ts';
+import { codeGroup } from './settings/code.ts';
 import { disableMaintenanceGroup } from './settings/disable-maintenance.ts';
 import { enableMaintenanceGroup } from './settings/enable-maintenance.ts';
 import { preflightGroup } from './settings/preflight.ts';
@@ -28,6 +29,7 @@ export const planSchema = group({
   ssh: sshGroup.prefault({}).describe('How hosts are reached by SSH.'),
   'load-balancer': loadBalancerGroup.prefault({}).describe('What stands before several web hosts.'),
   database: databaseGroup.prefault({}).describe("The application's database."),
+  code: codeGroup.prefault({}).describe("The application's code."),
   preflight: preflightGroup.prefault({}).describe('Checks before anything is touched.'),
   'backup-db': backupDbGroup.prefault({}).describe('The verified backup.'),
   'enable-maintenance': enableMaintenanceGroup.prefault({}).describe('How the site is closed.'),

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { databasePropertiesSchema } from '../ports/database-properties.ts';
 import { blastClasses, windowStates } from './life.ts';
+import { codeRecordSchema } from './code.ts';
 import { serviceRecordSchema } from './services.ts';
 
 /** The version of the record's format that this code writes; a newer one is refused, not guessed at. */
@@ -165,6 +166,8 @@ export const windowStatusSchema = z.object({
   earlierClosures: z.array(z.object({ closedAt: z.string(), reopenedAt: z.string() })).optional(),
   /** Written before the first service is stopped. */
   services: z.array(serviceRecordSchema).optional(),
+  /** The application's code when the window began, on each host. */
+  code: z.array(codeRecordSchema).optional(),
   /** The application's database as it was before this window. */
   database: databasePropertiesSchema.optional(),
   backup: backupReceiptSchema.optional(),

@@ -37,6 +37,7 @@ const adapters = [
   'browser',
   'clock',
   'services',
+  'code',
 ];
 /** The folders that adapters stand below. */
 const aboveAdapters = ['phases', 'actions', 'cli'];
