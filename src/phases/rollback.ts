@@ -175,6 +175,7 @@ async function act(
         return fail({ ...loss, state: 'The database was not touched.' });
       }
       const failed = await swapDatabase(context);
+      await putCodeBack(context, phase);
       await testAndReopen(context);
       return done(
         `the database is back at the restore point; the failed one is kept as ${failed}`,
