@@ -111,9 +111,9 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
       sha256: 'Checksum over all files of the backup.',
       bytes: 'Size of the backup in bytes.',
       'restore-seconds': 'Seconds that the proving restore took.',
+      'code-tag': 'Tag of the code, when the plan names a checkout.',
     },
   },
-      'code-tag': 'Tag of the code, when the plan names a checkout.',
   'enable-maintenance': {
     title: 'Enable maintenance mode',
     description:
