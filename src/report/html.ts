@@ -1,4 +1,5 @@
 import { formatDuration } from '../plan/duration.ts';
+import { adviceHtml } from './advice.ts';
 import { webAddress } from './escape.ts';
 import { badge, code, facts, prose, section, table, text } from './html-parts.ts';
 import { style } from './html-style.ts';
@@ -8,6 +9,7 @@ import { h, joined, nothing, type Markup } from './html-template.ts';
 import { timeline } from './html-timeline.ts';
 import { clockOf, secondOf } from './moment.ts';
 import type { Report } from './report-model.ts';
+import { serverTasksHtml } from './server-tasks.ts';
 import {
   actualText,
   downtimeText,
@@ -30,10 +32,12 @@ export function renderHtml(report: Report, pictures: Pictures = new Map()): stri
     ['left-to-do', 'Left to do', leftToDo(report)],
     ['issues', 'Issues met', issues(report)],
     ['done', 'What was done', tasks(report)],
+    ['servers', 'Servers', serverTasksHtml(report)],
     ['recovery', 'Backup and way back', recovery(report)],
     ['smoke-tests', 'Smoke tests', smokeTests(report, pictures)],
     ['timeline', 'Timeline', timeline(report)],
     ['durations', 'Durations', durations(report)],
+    ['advice', 'Advice', adviceHtml(report)],
     ['checks', 'Preflight checks', checks(report)],
     ['people', 'Approvals and people', people(report)],
     ['checklist', 'Checklist', checklist(report)],

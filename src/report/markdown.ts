@@ -1,11 +1,13 @@
 import { formatBytes } from '../plan/bytes.ts';
 import { formatDuration } from '../plan/duration.ts';
+import { adviceMarkdown } from './advice.ts';
 import { markdown, markdownCode, webAddress } from './escape.ts';
 import { checklist, checks, durations, people, smokeTests, timeline } from './markdown-evidence.ts';
 import { markdownTable } from './markdown-table.ts';
 import { mark, prose } from './markdown-words.ts';
 import { clockOf, secondOf } from './moment.ts';
 import type { Report } from './report-model.ts';
+import { serverTasksMarkdown } from './server-tasks.ts';
 import {
   actualText,
   downtimeText,
@@ -25,10 +27,12 @@ export function renderMarkdown(report: Report): string {
     leftToDo(report),
     issues(report),
     tasks(report),
+    serverTasksMarkdown(report),
     recovery(report),
     smokeTests(report),
     timeline(report),
     durations(report),
+    adviceMarkdown(report),
     checks(report),
     people(report),
     checklist(report),

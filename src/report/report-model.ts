@@ -2,6 +2,7 @@ import type { Check } from '../ports/maintenance-mode.ts';
 import type { JobResult } from '../ports/github.ts';
 import type { SmokeResult, WindowStatus } from '../record/status.ts';
 import { isOver } from '../record/life.ts';
+import { adviceOf, type AdviceFact } from './advice.ts';
 import { approvalFacts, signOffs, type ApprovalFacts, type SignOff } from './approval-facts.ts';
 import {
   countVerdicts,
@@ -67,6 +68,25 @@ export interface TaskFact {
   readonly undone: boolean;
 }
 
+/** What was done to one machine. */
+export interface ServerTaskFact {
+  readonly id: string;
+  readonly task: string;
+  readonly host: string;
+  readonly stage: 'online' | 'closed';
+  readonly outcome: 'done' | 'failed' | 'skipped';
+  readonly seconds: number;
+  readonly summary: string;
+  readonly proof: string;
+  readonly figures: readonly Figure[];
+  /** Single things with their state before and after: versions of packages, ends of certificates. */
+  readonly items: readonly {
+    readonly name: string;
+    readonly before: string | null;
+    readonly after: string | null;
+  }[];
+}
+
 /** A figure of a task; units stand in its name. `after` is `null` for a figure without a counterpart. */
 export interface Figure {
   readonly name: string;
@@ -99,6 +119,9 @@ export interface Report {
   readonly phases: readonly PhaseDuration[];
   readonly prediction: readonly PredictedStep[];
   readonly tasks: readonly TaskFact[];
+  readonly serverTasks: readonly ServerTaskFact[];
+  /** What tasks found and did not change, the worst first within a kind. */
+  readonly advice: readonly AdviceFact[];
   /** Tasks of the plan without a result in the record. */
   readonly missingTasks: number;
   readonly checks: readonly Check[];
@@ -145,11 +168,16 @@ export function buildReport(input: ReportInput): Report {
     timeline: rows,
     phases: phaseDurations(rows),
     prediction: input.history ?? comparePrediction(status.prediction, rows),
-    tasks: (status.tasks ?? []).map((task) => ({
+    tasks: (status.tasks ?? []).map(({ findings: _shownAsAdvice, ...task }) => ({
       ...task,
       figures: figuresOf(task.figures),
       undone: task.outcome === 'done' && isUndone(task.stage, recovery),
     })),
+    serverTasks: (status.serverTasks ?? []).map((task) => ({
+      ...task,
+      figures: figuresOf(task.figures),
+    })),
+    advice: adviceOf(status),
     missingTasks: missingTasks(plan, status),
     checks: (status.checks ?? []).map(checkOf),
     smokeTests: status.smokeTests ?? [],

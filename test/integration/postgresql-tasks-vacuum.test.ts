@@ -213,4 +213,29 @@ describe('vacuum', () => {
     await until(async () => (await database.running('VACUUM%')) === 0, 'the server gave VACUUM up');
     await holder.close();
   });
+
+  test('full writes tables anew, and proves it by their files', async () => {
+    const database = await cluster.database(`${orders}
+      CREATE TABLE "Odd ""one"" ü" (a int); CREATE MATERIALIZED VIEW totals AS SELECT 1 AS a;
+      CREATE TABLE events (id int) PARTITION BY RANGE (id);
+      CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM (0) TO (10);`);
+    const full = { ...options, full: true };
+    const result = await database.tasks().vacuum('all', full);
+    expect(result.figures.tables).toBe(4);
+    expect(result.figures['bytes-after']).toBeLessThan(result.figures['bytes-before'] ?? 0);
+    expect(result.summary).toMatch(/^4 tables written anew by VACUUM FULL, [\d.]+ MB smaller$/);
+    expect(await database.sql('SELECT count(*) FROM orders')).toBe('2500');
+
+    const holder = await database.hold('BEGIN; SELECT count(*) FROM orders');
+    const failure = await failureFrom(
+      database.tasks().vacuum(['orders'], { ...full, lockTimeoutSeconds: 1 }),
+    );
+    await holder.close();
+    expect(failure.code).toBe('database-lock-timeout');
+    expect(failure.message).toContain('AccessExclusiveLock on public.orders');
+    expect(failure.state).toContain('public.orders is as it was');
+    expect(
+      (await failureFrom(database.tasks({ user: 'clerk' }).vacuum(['orders'], full))).code,
+    ).toBe('database-table-not-permitted');
+  });
 });

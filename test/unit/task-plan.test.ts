@@ -77,6 +77,6 @@ describe('tasks that the plan refuses', () => {
     [{ task: 'archive', table: 't', where: 'a', into: 'b', 'batch-size': 0 }, 'at least 1'],
     [{ task: 'refresh', views: [] }, ''],
     [{ task: 'repack', jobs: 2 }, ''],
-    [{ task: 'optimize-queries', 'at-most': 101 }, 'at most 100'],
+    [{ task: 'optimize-queries', 'at-most': 51 }, 'at most 50'],
   ])('%j', (task, message) => expect(() => tasksOf(task)).toThrow(message));
 });

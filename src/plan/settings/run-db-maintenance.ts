@@ -208,7 +208,7 @@ const optimizeQueries = group({
   'at-most': z
     .int('is a whole number')
     .min(1, 'is at least 1')
-    .max(100, 'is at most 100')
+    .max(50, 'is at most 50')
     .prefault(20)
     .describe('Findings of a kind that are kept, the worst first.'),
 });

@@ -26,8 +26,8 @@ const ends: Readonly<Record<string, bigint>> = {
 /** Rising sequences that have used up half of their numbers, or of those that their column can hold. */
 export async function sequencesNearEnd(session: TaskSession): Promise<Advice> {
   const rows = await session.rows(
-    `SELECT DISTINCT format('%I.%I', n.nspname, c.relname) AS name, pg_sequence_last_value(c.oid)::text AS last,
-       s.seqmax::text AS "sequenceEnd", format('%I.%I', tn.nspname, t.relname) AS "table", a.attname AS column,
+    `SELECT DISTINCT format('%I.%I', n.nspname, c.relname) AS name, pg_sequence_last_value(s.seqrelid)::text AS last,
+       s.seqmax::text AS "sequenceEnd", CASE WHEN t.oid IS NOT NULL THEN format('%I.%I', tn.nspname, t.relname) END AS "table", a.attname AS column,
        format_type(a.atttypid, NULL) AS "columnType"
      FROM pg_sequence AS s JOIN pg_class AS c ON c.oid = s.seqrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
      LEFT JOIN LATERAL (
@@ -40,7 +40,7 @@ export async function sequencesNearEnd(session: TaskSession): Promise<Advice> {
      LEFT JOIN pg_class AS t ON t.oid = o.relation LEFT JOIN pg_namespace AS tn ON tn.oid = t.relnamespace
      LEFT JOIN pg_attribute AS a ON a.attrelid = o.relation AND a.attnum = o.number
      WHERE s.seqincrement > 0 AND NOT s.seqcycle AND c.relpersistence <> 't'
-       AND has_sequence_privilege(c.oid, 'SELECT,USAGE') AND pg_sequence_last_value(c.oid) IS NOT NULL`,
+       AND has_sequence_privilege(s.seqrelid, 'SELECT,USAGE') AND pg_sequence_last_value(s.seqrelid) IS NOT NULL`,
     sequence,
     looking('sequences near their end'),
   );
