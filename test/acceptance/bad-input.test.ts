@@ -164,7 +164,7 @@ describe('a web server', () => {
 
   test.each([
     ['that is not there', (folder: string) => join(folder, 'nowhere.conf'), 'nowhere.conf'],
-    ['that is a folder', (folder: string) => folder, 'is no file but a directory'],
+    ['that is a folder', (folder: string) => folder, 'is a folder'],
   ])('with a site file %s', async (_name, path, said) => {
     expect(await refused({ changes: siteFiles([path(site.workFolder)]) })).toContain(said);
   });
