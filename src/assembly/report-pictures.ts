@@ -21,7 +21,13 @@ export async function readPictures(host: Host, status: WindowStatus): Promise<Pi
   let total = 0;
   for (const { file, bytes, sha256 } of wanted) {
     if (total + bytes > limitBytes) continue;
-    const png = await host.readFile(file).catch(() => undefined);
+    let png: Uint8Array | undefined;
+    try {
+      png = await host.readFile(file);
+    } catch {
+      // A host that does not answer is not asked for each of them.
+      break;
+    }
     if (png === undefined || createHash('sha256').update(png).digest('hex') !== sha256) continue;
     total += png.byteLength;
     found.set(file, png);

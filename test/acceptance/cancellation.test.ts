@@ -181,7 +181,12 @@ test('of the root action: its post step makes the system safe, and reports', asy
   if (post.code !== 0) throw new Error(`the post step ended with ${post.code}:\n${post.log}`);
   expect(post.outputs.state).toBe('rolled-back');
   expect(post.summary).toContain('Rolled back');
-  expect((await readdir(reports)).sort()).toEqual(['report.html', 'report.json', 'report.md']);
+  expect((await readdir(reports)).sort()).toEqual([
+    'report.html',
+    'report.json',
+    'report.junit.xml',
+    'report.md',
+  ]);
   expect(await readFile(join(reports, 'report.md'), 'utf8')).toMatch(/cancelled/);
   await expectAsBefore();
 }, 90_000);

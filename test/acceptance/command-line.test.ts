@@ -184,7 +184,12 @@ test('status and rollback at night: for a window that a run on GitHub left close
   const reports = join(plan.stateDir, 'reports');
   const report = await type(plan, 'report', ...place, `--output-directory=${reports}`);
   expect(report.code).toBe(0);
-  expect((await readdir(reports)).sort()).toEqual(['report.html', 'report.json', 'report.md']);
+  expect((await readdir(reports)).sort()).toEqual([
+    'report.html',
+    'report.json',
+    'report.junit.xml',
+    'report.md',
+  ]);
   expect(await readStatus(plan)).toBeUndefined();
 }, 60_000);
 
@@ -192,7 +197,10 @@ test('run: Ctrl-C takes back what was begun', async () => {
   const contents = await databaseContents(site);
   const files = join(site.workFolder, 'slow');
   await mkdir(files);
-  await writeFile(join(files, '1.sql'), 'update products set stock = 0 where id > 0; select pg_sleep(300);\n');
+  await writeFile(
+    join(files, '1.sql'),
+    'update products set stock = 0 where id > 0; select pg_sleep(300);\n',
+  );
   const plan = await freshPlan(site, {
     changes: [{ path: ['run-db-maintenance', 'tasks', 2, 'files'], value: files }],
   });

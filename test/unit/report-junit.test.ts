@@ -125,7 +125,7 @@ describe('results as JUnit XML', () => {
         const document = parse(text);
         demandShape(document.documentElement);
         const printable = (value: string): string =>
-          [...value.toWellFormed()]
+          Array.from(value.toWellFormed())
             .map((c) =>
               /[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u.test(c) ? '\ufffd' : c,
             )

@@ -66,7 +66,7 @@ describe('what a check demands', () => {
     ],
   ])('%j is told as a whole', (settings, words) => {
     const check = checkSchema.parse({ id: 'it', ...settings });
-    expect((kindOf(check).expectation as (check: SmokeCheck) => string)(check)).toBe(words);
+    expect(kindOf(check).expectation(check)).toBe(words);
   });
 
   test.each<[object, string]>([
@@ -235,11 +235,7 @@ describe('a page', () => {
     [{ url: 'https://shop.test/login' }, 'ended at https://shop.test/login', 'ends at /start'],
     [{ title: 'Error' }, 'title "Error"', 'title "Shop"'],
     [{ hasSelector: false }, 'without #stock', 'an element #stock'],
-    [
-      { consoleErrors: ['a', 'b'] },
-      '2 console errors, the first: a',
-      'no error in the console',
-    ],
+    [{ consoleErrors: ['a', 'b'] }, '2 console errors, the first: a', 'no error in the console'],
     [
       { failedRequests: ['GET /x: status 404'] },
       '1 failed request, the first: GET /x: status 404',

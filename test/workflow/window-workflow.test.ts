@@ -114,7 +114,12 @@ function expectJobs(run: ActRun, results: Readonly<Record<string, string>>): voi
 /** The uploaded report, all three forms of it. */
 async function reportOf(run: ActRun): Promise<Report> {
   const files = await run.artifact('maintenance-report-mw-');
-  expect(Object.keys(files).sort()).toEqual(['report.html', 'report.json', 'report.md']);
+  expect(Object.keys(files).sort()).toEqual([
+    'report.html',
+    'report.json',
+    'report.junit.xml',
+    'report.md',
+  ]);
   const report = JSON.parse(files['report.json'] ?? '') as Report;
   for (const name of ['report.html', 'report.md']) {
     expect(files[name]).toContain(report.head.windowId);

@@ -15,7 +15,7 @@ export type UnitState = Readonly<Record<string, string>>;
 /** A systemd unit that runs, and goes on running. */
 export const unitKind: CheckKind<'unit'> = {
   turn: 'then',
-  timeoutSeconds: ({ timeout, stableFor }) => timeout ?? 10 + stableFor,
+  timeoutSeconds: ({ timeout, stableFor }) => (timeout ?? 10) + stableFor,
   expectation: describeDemand,
   look: (context, check, timeoutSeconds) =>
     lookOnHosts(context, check.on, describeDemand(check), async (host) => {
