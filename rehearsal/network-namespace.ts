@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomInt } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { guardNamespace } from './guardian.ts';
 
@@ -39,6 +41,12 @@ async function freeNetwork(): Promise<{ ours: string; theirs: string }> {
   throw new Error('No free network in 10.213.0.0/16. Remove old interfaces (`ip link`) and retry.');
 }
 
+/** Whether an interface of ours has a carrier and may send. */
+async function isUp(name: string): Promise<boolean> {
+  const state = await readFile(`/sys/class/net/${name}/operstate`, 'utf8').catch(() => '');
+  return state.trim() === 'up';
+}
+
 /**
  * Makes a network namespace and a veth pair into it (ip-netns(8), veth(4)).
  * @throws when we are not root or iproute2 is not installed; nothing is left then
@@ -63,6 +71,9 @@ export async function makeNetworkNamespace(): Promise<NetworkNamespace> {
   const connect = async (): Promise<void> => {
     await inside('link', 'set', 'eth0', 'up');
     await inside('route', 'replace', 'default', 'via', ours);
+    for (let round = 0; round < 500 && !(await isUp(name)); round += 1) await pause(10);
+    // What was tried meanwhile has left "no route to host" behind, which the kernel would go on to answer for a while.
+    await run('ip', ['neighbour', 'flush', 'dev', name, 'nud', 'all']);
   };
   try {
     await run('ip', ['netns', 'add', name]);
