@@ -219,3 +219,14 @@ test.each([
 ])('the name %s tells the format %s', (path, format) => {
   expect(formatOfName(path)).toBe(format);
 });
+
+test.each<[FormatName, string]>([
+  ['dotenv', `A=x${' '.repeat(900_000)}y\nM=false\n`],
+  ['ini', `a = x${' '.repeat(900_000)}y\nM = 0\n`],
+  ['ini', `a${' '.repeat(900_000)}b = 1\nM = 0\n`],
+  ['json', `{"a": "${'\\n'.repeat(400_000)}",${' '.repeat(90_000)}"M": false}`],
+  ['python', `a = '''${"'\n".repeat(400_000)}'''\nM = False\n`],
+  ['yaml', `a: b${' '.repeat(900_000)}c\nM: false\n`],
+])('%s: the longest file is read in no more time than it is long', (format, text) => {
+  expect(formats[format].locate(text, 'M').kind).toBe('found');
+});

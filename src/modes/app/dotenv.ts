@@ -1,4 +1,4 @@
-import { additionAtEnd, byteOrderMark, lineEndAt } from './format.ts';
+import { additionAtEnd, byteOrderMark, lineEndAt, withoutComment, withoutTail } from './format.ts';
 import type { Location, Place, Quote, SettingsFormat } from './format.ts';
 
 const name = '[A-Za-z_][A-Za-z0-9_.-]*';
@@ -60,8 +60,7 @@ function valueAt(text: string, afterSign: number): Place {
     if (end !== undefined) return { start, end, value: text.slice(start + 1, end - 1), quote };
   }
   const line = text.slice(afterSign, lineEndAt(text, afterSign));
-  const comment = /(?:^|[ \t])[ \t]*#/.exec(line);
-  const bare = (comment === null ? line : line.slice(0, comment.index)).replace(/[ \t]+$/, '');
+  const bare = withoutTail(withoutComment(line, '#'));
   if (bare.trim() === '') return { start: afterSign, end: afterSign, value: '', quote: '' };
   const value = bare.replace(/^[ \t]+/, '');
   return { start, end: start + value.length, value, quote: '' };

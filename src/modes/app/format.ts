@@ -78,3 +78,23 @@ export function only(text: string, places: readonly Place[]): Place | Location |
     reason: `stands more than once (lines ${places.map(({ start }) => lineOf(text, start)).join(', ')})`,
   };
 }
+
+/** Without blanks at its end; other white space is a value's own. */
+export function withoutTail(text: string): string {
+  let end = text.length;
+  while (end > 0 && isBlank(text[end - 1])) end -= 1;
+  return text.slice(0, end);
+}
+
+/** A line up to its comment: one of these signs at the beginning or after a blank. */
+export function withoutComment(line: string, signs: string): string {
+  for (let at = 0; at < line.length; at += 1) {
+    const isComment = signs.includes(line[at] ?? '') && (at === 0 || isBlank(line[at - 1]));
+    if (isComment) return line.slice(0, at);
+  }
+  return line;
+}
+
+function isBlank(character: string | undefined): boolean {
+  return character === ' ' || character === '\t';
+}

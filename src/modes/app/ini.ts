@@ -1,4 +1,4 @@
-import { byteOrderMark, lineEndOf, only } from './format.ts';
+import { byteOrderMark, lineEndOf, only, withoutComment, withoutTail } from './format.ts';
 import type { Addition, Location, Place, Quote, SettingsFormat } from './format.ts';
 
 interface Entry {
@@ -114,21 +114,24 @@ function doubtAt(isDeeper: boolean, backslash: boolean, isQuoted: boolean): stri
 }
 
 function entryIn(text: string, line: string, at: number, section: string): Entry | undefined {
-  const match = /^([ \t]*)([^=:]+?)([ \t]*[=:][ \t]*)/.exec(line);
-  if (match === null) return undefined;
-  const [whole, indent = '', key = '', sign = ''] = match;
-  const rest = line.slice(whole.length);
-  const start = at + whole.length;
-  const entry = { section, key, indent, sign };
+  const sign = line.search(/[=:]/);
+  if (sign === -1) return undefined;
+  const name = withoutTail(line.slice(0, sign));
+  const indent = /^[ \t]*/.exec(name)?.[0] ?? '';
+  const key = name.slice(indent.length);
+  if (key === '') return undefined;
+  const behind = sign + 1 + (/^[ \t]*/.exec(line.slice(sign + 1))?.[0] ?? '').length;
+  const rest = line.slice(behind);
+  const start = at + behind;
+  const entry = { section, key, indent, sign: line.slice(name.length, behind) };
   const quoted = /^(?:"((?:\\.|[^"\\])*)"|'([^']*)')(?=[ \t]*(?:[;#]|$))/.exec(rest);
   if (quoted !== null) {
     const quote = rest.startsWith('"') ? '"' : "'";
     const value = quoted[1] ?? quoted[2] ?? '';
     return { ...entry, place: { start, end: start + quoted[0].length, value, quote } };
   }
-  const comment = /(?:^|[ \t])[ \t]*[;#]/.exec(rest);
-  const value = (comment === null ? rest : rest.slice(0, comment.index)).replace(/[ \t]+$/, '');
-  const afterSign = at + (indent + key + sign.trimEnd()).length;
+  const value = withoutTail(withoutComment(rest, ';#'));
+  const afterSign = at + sign + 1;
   const place: Place =
     value === ''
       ? { start: afterSign, end: afterSign, value, quote: '' }
