@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Finding } from '../../src/ports/database.ts';
-import { limits, TaskCluster, type TaskDatabase } from './task-database.ts';
+import { failureFrom, limits, TaskCluster, type TaskDatabase } from './task-database.ts';
 
 let cluster: TaskCluster;
 beforeAll(async () => {
@@ -190,5 +190,22 @@ describe('optimize-queries', () => {
       CREATE TABLE mine (id serial PRIMARY KEY); ALTER TABLE mine OWNER TO clerk; CREATE TABLE other (id serial);`);
     const result = await database.tasks({ user: 'clerk' }).optimizeQueries(options);
     expect(result.summary).toContain('bloat is estimated');
+  });
+
+  test('goes on when one look takes too long, and says so; fails when none can be done', async () => {
+    const database = await cluster.database(`CREATE TABLE p (id int PRIMARY KEY);
+      CREATE TABLE c (a int REFERENCES p);
+      CREATE EXTENSION pg_stat_statements;
+      ALTER EXTENSION pg_stat_statements DROP VIEW pg_stat_statements;
+      DROP VIEW pg_stat_statements;`);
+    const result = await database.tasks().optimizeQueries(options);
+    expect(result.summary).toContain(
+      'slow-statement was not looked at: Looking for slow statements',
+    );
+    expect(result.figures['missing-foreign-key-index']).toBe(1);
+    const failure = await failureFrom(
+      database.tasks({ user: 'nobody_at_all' }).optimizeQueries(options),
+    );
+    expect(failure.code).toBe('database-authentication-failed');
   });
 });

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -150,6 +150,35 @@ describe('repack', () => {
       await rm(folder, { recursive: true });
     }
   });
+});
+
+test('its password travels by environment, and sessions are not to be ended', async () => {
+  const database = await cluster.database(orders);
+  const folder = await mkdtemp(join(tmpdir(), 'mw-repack-'));
+  try {
+    await writeFile(
+      join(folder, 'pg_repack'),
+      `#!/bin/sh
+if [ "$1" = --version ]; then exec ${cluster.cluster.binFolder}/pg_repack --version; fi
+printf '%s\\n' "$@" > ${folder}/arguments; printf '%s' "$PGPASSWORD" > ${folder}/password; exit 3\n`,
+    );
+    await chmod(join(folder, 'pg_repack'), 0o755);
+    const failure = await failureFrom(
+      database.tasks({ folders: [folder] }).repack(['orders'], limits),
+    );
+    expect(failure).toMatchObject({
+      code: 'database-repack-failed',
+      message: 'pg_repack of public.orders failed: exit code 3.',
+    });
+    const given = await readFile(join(folder, 'arguments'), 'utf8');
+    expect(given).toContain('--no-kill-backend');
+    expect(await readFile(join(folder, 'password'), 'utf8')).toBe(
+      cluster.cluster.superuserPassword,
+    );
+    expect(given).not.toContain(cluster.cluster.superuserPassword);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 test('versions are read and compared', () => {

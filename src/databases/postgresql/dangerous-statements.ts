@@ -39,7 +39,6 @@ function distinct(found: readonly DangerousStatement[]): readonly DangerousState
 }
 
 function classify(sql: string, standardConforming: boolean): readonly DangerousStatement[] {
-  const tokens = [...sqlTokens(sql, { standardConforming })];
   // Counts on, so that a long file is read once.
   let counted = 0;
   let line = 1;
@@ -48,17 +47,21 @@ function classify(sql: string, standardConforming: boolean): readonly DangerousS
     return line;
   };
   const found: DangerousStatement[] = [];
-  let begin = 0;
-  for (let end = 0; end <= tokens.length; end += 1) {
-    // Within parentheses too: there it is an error or a rule, whose statements count like others.
-    if (end < tokens.length && tokens[end]?.text !== ';') continue;
-    const part = tokens.slice(begin, end);
-    begin = end + 1;
+  let part: SqlToken[] = [];
+  const finish = (): void => {
     const [first] = part;
-    if (first === undefined) continue;
-    const at = lineOf(first);
-    found.push(...ofStatement(part).map((entry) => ({ ...entry, line: at })));
+    if (first !== undefined) {
+      const at = lineOf(first);
+      found.push(...ofStatement(part).map((entry) => ({ ...entry, line: at })));
+    }
+    part = [];
+  };
+  for (const token of sqlTokens(sql, { standardConforming })) {
+    // Within parentheses too: there it is an error or a rule, whose statements count like others.
+    if (token.text === ';') finish();
+    else part.push(token);
   }
+  finish();
   return found;
 }
 

@@ -17,9 +17,9 @@ import {
 } from './archive-batch.ts';
 import { archiveManifest, fateOf, type ArchiveManifest } from './archive-manifest.ts';
 import {
-  archiveLock,
   countIn,
   inBatches,
+  lockArchives,
   refuseMismatch,
   textSettings,
   type ArchiveWork,
@@ -79,8 +79,7 @@ export async function archiveIntoFolder(work: ArchiveWork): Promise<TaskResult> 
     tools,
     options,
     async (session) => {
-      // Waits for the end of a killed run's last transaction, whose session may outlive it.
-      await lock(session);
+      await lockArchives(session);
       const earlier = await settleEarlier(shelf, session);
       const rowsBefore = await countIn(session, source.name, undefined, 'Nothing more was moved.');
       const matching = await countIn(session, source.name, where, 'Nothing more was moved.');
@@ -152,13 +151,6 @@ function resultOf(
     },
     proof: `each file was durable with as many rows as were then removed; all ${manifests.length} have their SHA-256 of then; no row matches any more`,
   };
-}
-
-async function lock(session: TaskSession): Promise<void> {
-  await session.run(`SELECT pg_catalog.pg_advisory_lock(${archiveLock})`, {
-    what: 'Waiting for another archive of this database',
-    state: 'Nothing was moved.',
-  });
 }
 
 function fileName(number: number): string {
@@ -293,7 +285,7 @@ async function moveBatch(
   const state = `Nothing of this batch was moved; the batches before it are in ${folder} and removed.`;
   const step = (sql: string, what: string): Promise<string[]> => session.run(sql, { what, state });
   // A new connection after a failed statement does not have it any more.
-  await lock(session);
+  await lockArchives(session);
   await step('BEGIN ISOLATION LEVEL REPEATABLE READ', 'BEGIN of a batch');
   const referrers = lockReferrersSql(source);
   // Before the snapshot: what was committed while we waited must be seen.

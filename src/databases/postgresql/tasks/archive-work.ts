@@ -18,7 +18,7 @@ export interface ArchiveWork {
 }
 
 /** Ours by chance only, like that of the migrations: `mw` in ASCII, and 2 for archives. */
-export const archiveLock = '28023, 2';
+const archiveLock = '28023, 2';
 
 /** Settings under which keys and rows are written as text that the server reads back as the same value. */
 export const textSettings = {
@@ -34,6 +34,17 @@ const attempts = 3;
 const secondsBetweenAttempts = 2;
 /** How often the table is gone through: others may write while it is. */
 const mostPasses = 10;
+
+/**
+ * Keeps other archives out of the database for as long as the session lives, and waits for the end of a killed run's
+ * last transaction, whose session may outlive it.
+ */
+export async function lockArchives(session: TaskSession): Promise<void> {
+  await session.run(`SELECT pg_catalog.pg_advisory_lock(${archiveLock})`, {
+    what: 'Waiting for another archive of this database',
+    state: 'Nothing of this batch was moved.',
+  });
+}
 
 /** Rows in a table, or those that match. */
 export async function countIn(

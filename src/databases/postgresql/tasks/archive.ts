@@ -5,9 +5,9 @@ import { archiveIntoFolder, previewFolder } from './archive-folder.ts';
 import { findSource, refuseReferenced, type TableShape } from './archive-source.ts';
 import { createTargetSql, findTarget, type ArchiveTable } from './archive-target.ts';
 import {
-  archiveLock,
   countIn,
   inBatches,
+  lockArchives,
   refuseMismatch,
   textSettings,
   type ArchiveWork,
@@ -92,6 +92,8 @@ async function intoTable(work: ArchiveWork, target: ArchiveTable): Promise<TaskR
     tools,
     options,
     async (session) => {
+      // First of all: what a killed run still does must not fall between the counts.
+      await lockArchives(session);
       const rowsBefore = await countIn(session, source.name, undefined, 'Nothing was moved.');
       const matching = await countIn(session, source.name, where, 'Nothing was moved.');
       if (target.shape === undefined) {
@@ -104,11 +106,9 @@ async function intoTable(work: ArchiveWork, target: ArchiveTable): Promise<TaskR
       const step = (sql: string, what: string): Promise<string[]> =>
         session.run(sql, { what, state: untouched });
       const done = await inBatches(work, session, matching, async (after) => {
+        // A new connection after a failed statement does not have it any more.
+        await lockArchives(session);
         await step('BEGIN', 'BEGIN of a batch');
-        await step(
-          `SELECT pg_catalog.pg_advisory_xact_lock(${archiveLock})`,
-          'Waiting for another archive',
-        );
         if (lock !== undefined) await step(lock, `Locking what refers to ${source.name}`);
         const wish = { source, where, size: options.batchSize, after };
         const [line] = await step(moveSql(wish, target.name), `Moving a batch of ${source.name}`);

@@ -1,4 +1,5 @@
 import type { Database, TaskResult } from '../../../ports/database.ts';
+import { failureOf } from '../../../ports/failure.ts';
 import type { Advice } from '../advice/advice.ts';
 import { bloatedTables } from '../advice/bloat.ts';
 import { missingForeignKeyIndexes } from '../advice/foreign-key-indexes.ts';
@@ -24,29 +25,61 @@ const titles: Readonly<Record<string, readonly [singular: string, plural: string
   bloat: ['bloated table', 'bloated tables'],
 };
 
+/** A look, or what kept it from being done. */
+interface Attempt extends Advice {
+  readonly error?: Error;
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+/** Advice must not end a window: what cannot be looked at (in time) is said. */
+async function attempt(kind: string, look: () => Promise<Advice>): Promise<Attempt> {
+  try {
+    return await look();
+  } catch (error) {
+    const { code, message } = failureOf(error);
+    if (code === 'cancelled') throw error;
+    return {
+      kind,
+      findings: [],
+      note: `${kind} was not looked at: ${message}`,
+      error: asError(error),
+    };
+  }
+}
+
 /** {@link Database.optimizeQueries}; every session of it is read-only. */
 export async function optimizeQueries(
   tools: TaskTools,
   options: OptimizeOptions,
 ): Promise<TaskResult> {
   return withObserver(tools, options, async (session) => {
-    const indexes = await readAdvisedIndexes(session);
-    const duplicates = redundantIndexAdvice(indexes);
+    // Looked up once for two looks; a failure is told by both.
+    const indexes = readAdvisedIndexes(session);
+    const duplicates = await attempt('duplicate-index', async () =>
+      redundantIndexAdvice(await indexes),
+    );
     const isDuplicate = (name: string): boolean =>
       duplicates.findings.some(({ object }) => object === name);
-    const all: readonly Advice[] = [
-      await tablesNearWraparound(session),
-      await sequencesNearEnd(session),
-      await slowStatements(session, options.atMost),
-      await missingForeignKeyIndexes(session),
+    const all: readonly Attempt[] = [
+      await attempt('near-wraparound', () => tablesNearWraparound(session)),
+      await attempt('sequence-near-end', () => sequencesNearEnd(session)),
+      await attempt('slow-statement', () => slowStatements(session, options.atMost)),
+      await attempt('missing-foreign-key-index', () => missingForeignKeyIndexes(session)),
       duplicates,
       // One statement to drop an index is enough.
-      await unusedIndexes(
-        session,
-        indexes.filter(({ name }) => !isDuplicate(name)),
+      await attempt('unused-index', async () =>
+        unusedIndexes(
+          session,
+          (await indexes).filter(({ name }) => !isDuplicate(name)),
+        ),
       ),
-      await bloatedTables(session),
+      await attempt('bloat', () => bloatedTables(session)),
     ];
+    const [failed] = all.flatMap(({ error }) => (error === undefined ? [] : [error]));
+    if (failed !== undefined && all.every(({ error }) => error !== undefined)) throw failed;
     const findings = all.flatMap((advice) => advice.findings.slice(0, options.atMost));
     const notes = all.flatMap(({ note }) => (note === undefined ? [] : [note]));
     const numbers = all.map(({ kind, findings: found }) => {
