@@ -83,7 +83,11 @@ export async function preflightSession(
     reason: textOf(invocation.reason),
     now,
   });
-  const outputs = { 'predicted-downtime': String(predictedDowntime(prediction)) };
+  const stages = new Set(plan.updateServer.tasks.map(({ stage }) => stage));
+  const outputs = {
+    'predicted-downtime': String(predictedDowntime(prediction)),
+    'server-tasks': [...stages].join(' '),
+  };
   const outcome = outcomeOf(looked, invocation['dry-run'] === true);
   if (outcome.kind !== 'done') {
     return { result: { outcome, outputs, summary }, settings, world, record: undefined };

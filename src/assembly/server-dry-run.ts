@@ -1,7 +1,6 @@
 import { previewServers } from '../phases/server-preview.ts';
 import type { ServerStage } from '../phases/update-server.ts';
 import { renderServerDryRun } from '../report/server-preview.ts';
-import { servicesOf } from './services.ts';
 import { assembleSettings } from './settings.ts';
 import type { Surroundings } from './surroundings.ts';
 import { guarded, type ActionResult } from './window-session.ts';
@@ -10,23 +9,16 @@ import { databaseOf, secretsOf, worldOf } from './world.ts';
 /** Shows what the server tasks would do on each host; needs no window and opens none. */
 export function serverDryRun(surroundings: Surroundings): Promise<ActionResult> {
   return guarded(surroundings, async (machines) => {
-    const { plan, invocation, known } = await assembleSettings(
-      'update-server',
-      surroundings,
-      machines,
-    );
+    const { plan, invocation } = await assembleSettings('update-server', surroundings, machines);
     const world = await worldOf(plan, surroundings, machines);
     const secrets = secretsOf(plan, surroundings);
     const look = await previewServers(
       {
         ...world,
         plan,
-        progress: surroundings.progress,
         workspace: surroundings.workspace,
         variable: (name) => surroundings.environment[name],
         database: databaseOf(plan, secrets, world),
-        mode: undefined,
-        services: servicesOf(plan, world, known?.status.windowId ?? 'dry-run'),
       },
       invocation.stage as ServerStage,
     );

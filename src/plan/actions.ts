@@ -94,6 +94,8 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
     outputs: {
       ...recordOutputs,
       'predicted-downtime': 'Seconds for which the site is predicted to be closed.',
+      'server-tasks':
+        'Stages that the plan has tasks of `update-server` for: `online`, `closed`, both, or nothing.',
     },
   },
   'backup-db': {

@@ -24,6 +24,8 @@ export interface KeptPackage {
   readonly name: string;
   readonly from: string;
   readonly to: string;
+  /** Whether a security archive has an update. */
+  readonly security: boolean;
   readonly why: 'on hold' | 'excluded by the plan' | 'kept back by the package manager';
 }
 

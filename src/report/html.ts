@@ -5,7 +5,9 @@ import { badge, code, facts, prose, section, table, text } from './html-parts.ts
 import { style } from './html-style.ts';
 import { checklist, checks, durations, people, recovery } from './html-sections.ts';
 import { smokeTests, type Pictures } from './html-smoke-tests.ts';
+import { codeHtml } from './code-versions.ts';
 import { h, joined, nothing, type Markup } from './html-template.ts';
+import { servicesHtml } from './stopped-services.ts';
 import { timeline } from './html-timeline.ts';
 import { clockOf, secondOf } from './moment.ts';
 import type { Report } from './report-model.ts';
@@ -33,7 +35,9 @@ export function renderHtml(report: Report, pictures: Pictures = new Map()): stri
     ['issues', 'Issues met', issues(report)],
     ['done', 'What was done', tasks(report)],
     ['servers', 'Servers', serverTasksHtml(report)],
+    ['services', 'Services', servicesHtml(report)],
     ['recovery', 'Backup and way back', recovery(report)],
+    ['code', 'Code', codeHtml(report)],
     ['smoke-tests', 'Smoke tests', smokeTests(report, pictures)],
     ['timeline', 'Timeline', timeline(report)],
     ['durations', 'Durations', durations(report)],

@@ -5,6 +5,8 @@ import { markdown, markdownCode, webAddress } from './escape.ts';
 import { checklist, checks, durations, people, smokeTests, timeline } from './markdown-evidence.ts';
 import { markdownTable } from './markdown-table.ts';
 import { mark, prose } from './markdown-words.ts';
+import { codeMarkdown } from './code-versions.ts';
+import { servicesMarkdown } from './stopped-services.ts';
 import { clockOf, secondOf } from './moment.ts';
 import type { Report } from './report-model.ts';
 import { serverTasksMarkdown } from './server-tasks.ts';
@@ -28,7 +30,9 @@ export function renderMarkdown(report: Report): string {
     issues(report),
     tasks(report),
     serverTasksMarkdown(report),
+    servicesMarkdown(report),
     recovery(report),
+    codeMarkdown(report),
     smokeTests(report),
     timeline(report),
     durations(report),

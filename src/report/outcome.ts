@@ -104,7 +104,22 @@ export function unfinishedSteps(rows: readonly TimelineRow[]): readonly Timeline
 
 /** Tasks of the plan that have no result in the record. */
 export function missingTasks(plan: Plan, status: WindowStatus): number {
-  return Math.max(0, plan.runDbMaintenance.tasks.length - (status.tasks ?? []).length);
+  const servers = new Set((status.serverTasks ?? []).map(({ id }) => id)).size;
+  return (
+    Math.max(0, plan.runDbMaintenance.tasks.length - (status.tasks ?? []).length) +
+    Math.max(0, plan.updateServer.tasks.length - servers)
+  );
+}
+
+/** Server tasks by id; one is done when it is on each of its hosts, or had nothing to do there. */
+function serverTaskCounts(status: WindowStatus): {
+  readonly all: number;
+  readonly done: number;
+} {
+  const tasks = status.serverTasks ?? [];
+  const all = new Set(tasks.map(({ id }) => id));
+  const failed = new Set(tasks.filter(({ outcome }) => outcome === 'failed').map(({ id }) => id));
+  return { all: all.size, done: all.size - failed.size };
 }
 
 function beforeClosing({ status, rows, approvals }: OutcomeFacts): Outcome {
@@ -149,8 +164,9 @@ function beforeClosing({ status, rows, approvals }: OutcomeFacts): Outcome {
 function completed(window: OutcomeFacts): Outcome {
   const { status, rows, plan } = window;
   const tasks = status.tasks ?? [];
-  const done = tasks.filter(({ outcome }) => outcome === 'done').length;
-  const planned = tasks.length + missingTasks(plan, status);
+  const servers = serverTaskCounts(status);
+  const done = tasks.filter(({ outcome }) => outcome === 'done').length + servers.done;
+  const planned = tasks.length + servers.all + missingTasks(plan, status);
   const lastSmoke = status.smokeTests?.at(-1);
   const troubles = [
     planned > done

@@ -17,7 +17,9 @@ import { leftToDo, type LeftToDo } from './left-to-do.ts';
 import { secondsBetween } from './moment.ts';
 import { missingTasks, outcomeOf, type Outcome } from './outcome.ts';
 import { comparePrediction } from './prediction.ts';
+import { codeFacts, type CodeFact } from './code-versions.ts';
 import { recoveryFacts, type RecoveryFacts } from './recovery.ts';
+import { serviceFacts, type ServiceFact } from './stopped-services.ts';
 import type { PredictedStep, ReportInput } from './report-input.ts';
 import { phaseDurations, timelineOf, type PhaseDuration, type TimelineRow } from './timeline.ts';
 
@@ -126,6 +128,8 @@ export interface Report {
   readonly missingTasks: number;
   readonly checks: readonly Check[];
   readonly smokeTests: readonly SmokeRunFact[];
+  readonly services: readonly ServiceFact[];
+  readonly code: readonly CodeFact[];
   readonly recovery: RecoveryFacts;
   readonly approvals: ApprovalFacts;
   readonly jobs: readonly JobResult[];
@@ -181,6 +185,8 @@ export function buildReport(input: ReportInput): Report {
     missingTasks: missingTasks(plan, status),
     checks: (status.checks ?? []).map(checkOf),
     smokeTests: status.smokeTests ?? [],
+    services: serviceFacts(status),
+    code: codeFacts(status),
     recovery,
     approvals,
     jobs: input.jobs ?? [],

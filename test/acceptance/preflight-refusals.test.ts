@@ -254,7 +254,7 @@ test('a dry run shows everything and leaves nothing', async () => {
   const end = await look({ plan, inputs: { 'dry-run': 'true' } });
   expect(end.code).toBe(0);
   expect(end.log).toContain('Nothing to do: dry run');
-  expect(Object.keys(end.outputs)).toEqual(['predicted-downtime']);
+  expect(Object.keys(end.outputs).sort()).toEqual(['predicted-downtime', 'server-tasks']);
   expect(end.summary).toContain('Predicted timeline');
   expect(end.summary).toContain('| Dry run | nothing is touched');
 });

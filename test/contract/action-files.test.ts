@@ -101,7 +101,7 @@ describe.each(actionIds)('%s', (id) => {
   test('has an icon and a colour that GitHub knows', () => {
     // Of Feather's icons, those used here; GitHub leaves out some of the set, such as `tool` and `key`.
     expect(file.branding.icon).toMatch(
-      /^(?:check-square|archive|lock|database|activity|unlock|rotate-ccw|file-text|settings)$/,
+      /^(?:check-square|archive|lock|database|activity|unlock|rotate-ccw|file-text|server|settings)$/,
     );
     expect(file.branding.color).toMatch(
       /^(?:white|black|yellow|blue|green|orange|red|purple|gray-dark)$/,

@@ -79,7 +79,7 @@ describe('package updates', () => {
         id: 'packages',
         host: 'local',
         outcome: 'done',
-        figures: { packages: 1, 'security-packages': 1, held: 1 },
+        figures: { packages: 1, 'security-packages': 1, kept: 1, 'kept-security': 1 },
         items: [
           { name: 'shop-web', before: '1.0', after: '1.1' },
           { name: 'shop-held (on hold)', before: '1.0', after: '1.0' },
@@ -121,7 +121,7 @@ describe('package updates', () => {
     world = new FakeWorld();
     const { outcome, tasks } = await runServerTasks(await contextFor({}));
     expect(outcome.kind).toBe('done');
-    expect(tasks).toMatchObject([{ outcome: 'skipped', figures: {} }]);
+    expect(tasks).toMatchObject([{ outcome: 'skipped', figures: { packages: 0, kept: 1 } }]);
     expect(tasks[0]?.summary).toMatch(/^no security update to install; not updated: shop-held/);
   });
 

@@ -38,6 +38,7 @@ describe('the copy of window.yml that act runs', () => {
       'uses: $/rollback',
       'uses: $/run-db-maintenance',
       'uses: $/smoke-test',
+      'uses: $/update-server',
     ]);
     expect(copy.join('\n')).not.toContain('$/');
   });

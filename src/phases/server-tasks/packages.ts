@@ -102,10 +102,14 @@ export async function updatePackages(
   const changes = changesBetween(before, await packages.installed());
   const keptWords = plan.kept.length === 0 ? '' : `; ${keptSummary(plan.kept)}`;
   if (changes.length === 0) {
-    return nothingToDo(
-      `no ${task.upgrade === 'security' ? 'security update' : 'update'} to install${keptWords}`,
-      'the lists of packages were fetched and hold none',
-    );
+    return {
+      ...nothingToDo(
+        `no ${task.upgrade === 'security' ? 'security update' : 'update'} to install${keptWords}`,
+        'the lists of packages were fetched and hold none',
+      ),
+      figures: { packages: 0, ...keptFigures(plan) },
+      items: plan.kept.map(keptItem),
+    };
   }
   const outdated = await packages.outdatedServices();
   if (outdated.length > 0) {
@@ -123,7 +127,7 @@ export async function updatePackages(
       packages: changes.length,
       'security-packages': changes.filter(({ name }) => securityNames.has(name)).length,
       'download-bytes': plan.downloadBytes,
-      held: plan.kept.length,
+      ...keptFigures(plan),
     },
     items: [...changes.map(itemOf), ...plan.kept.map(keptItem)],
   };
@@ -237,6 +241,10 @@ function changeText({ name, from, to }: PackageChange): string {
 
 function keptText({ name, from, to, why }: KeptPackage): string {
   return `${name} stays at ${from} (${to} is there): ${why}`;
+}
+
+function keptFigures({ kept }: UpgradePlan): Record<string, number> {
+  return { kept: kept.length, 'kept-security': kept.filter(({ security }) => security).length };
 }
 
 function keptSummary(kept: readonly KeptPackage[]): string {

@@ -13,7 +13,10 @@ export interface TaskPlace {
 }
 
 /** What looking needs: no record. */
-export type LookContext = Omit<PhaseContext, 'record'>;
+export type LookContext = Pick<
+  PhaseContext,
+  'plan' | 'workspace' | 'variable' | 'runner' | 'fleet' | 'server' | 'clock' | 'database'
+>;
 
 /** What a task would do. */
 export interface Preview {

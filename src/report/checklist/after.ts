@@ -10,6 +10,8 @@ import {
   isApplication,
   lastRun,
 } from './evidence.ts';
+import { cleanUps } from './server-work.ts';
+import { isByClock, servicesRunAgain } from './services.ts';
 import {
   attestable,
   failed,
@@ -37,12 +39,15 @@ export const afterSections: readonly ChecklistSection[] = [
       provable(
         '7.1',
         'All services running normally',
-        'all smoke tests after the work (`unit` and `compose` look at the services themselves), and the application’s answer at the public URL',
-        (facts) =>
-          both(
+        'every service that the window stopped, started again and seen to stay up; all smoke tests after the work (`unit` and `compose` look at the services themselves), and the application’s answer at the public URL',
+        (facts) => {
+          const tested = both(
             fromRun(facts, lastRun(facts), () => true, noTest),
             fromReopening(facts),
-          ),
+          );
+          const services = servicesRunAgain(facts);
+          return services === undefined ? tested : both(services, tested);
+        },
       ),
       attestable('7.2', 'Performance stable', watch),
       attestable('7.3', 'Error rates within their normal range', watch),
@@ -62,7 +67,7 @@ export const afterSections: readonly ChecklistSection[] = [
       provable(
         '7.6',
         'Scheduled jobs running',
-        'smoke tests of kind `unit` on timers: they are active; whether a job that was due has run, they do not say',
+        'timers and cron jobs that the window paused, seen active again; or smoke tests of kind `unit` on timers: they are active; whether a job that was due has run, they do not say',
         timers,
       ),
     ],
@@ -139,8 +144,11 @@ export const afterSections: readonly ChecklistSection[] = [
       provable(
         '9.2',
         'Temporary files removed',
-        'the site files given back, the restore point dropped, no failed database left',
-        cleanedUp,
+        'the site files given back, the restore point dropped, no failed database left; tasks `clean-up` of `update-server`',
+        (facts) => {
+          const servers = cleanUps(facts);
+          return servers === undefined ? cleanedUp(facts) : both(cleanedUp(facts), servers);
+        },
       ),
       attestable(
         '9.3',
@@ -166,6 +174,8 @@ export const afterSections: readonly ChecklistSection[] = [
 ];
 
 function timers(facts: ChecklistFacts): Finding {
+  const paused = servicesRunAgain(facts, isByClock);
+  if (paused !== undefined) return paused;
   return fromRun(
     facts,
     lastRun(facts),

@@ -1,5 +1,3 @@
-import { stepIds } from '../step-ids.ts';
-import { lastRow } from '../timeline.ts';
 import { secondOf } from '../moment.ts';
 import {
   both,
@@ -11,6 +9,8 @@ import {
   isApplication,
   lastRun,
 } from './evidence.ts';
+import { plansServerTask, securityPatched, updatesInstalled } from './server-work.ts';
+import { codeTagged, servicesStopped } from './services.ts';
 import {
   attestable,
   none,
@@ -24,7 +24,7 @@ import {
 } from './finding.ts';
 
 const noTest = 'No smoke test of this kind ran after the work.';
-const noPackages = 'this window updates no packages';
+const noPackages = 'the plan updates no packages';
 
 /** Sections 4 to 6: during the work. */
 export const duringSections: readonly ChecklistSection[] = [
@@ -47,20 +47,18 @@ export const duringSections: readonly ChecklistSection[] = [
       provable(
         '4.2',
         'Services stopped gracefully, where required',
-        'nothing: requests under way are drained, and no service is stopped',
-        ({ rows }) => {
-          const drain = lastRow(rows, stepIds.drain);
-          return notApplicable(
-            `This window stops no service${drain?.outcome === 'done' ? `; requests under way were drained: ${drain.detail}` : ''}.`,
-          );
-        },
-        'always: this window stops no service',
+        'each service of the plan: asked to end, seen stopped, none ended by force; requests under way were drained before',
+        servicesStopped,
+        'the plan stops no service',
       ),
       provable(
         '4.3',
         'System backups completed',
-        'the receipt of `backup-db`',
-        fromBackup,
+        'the receipt of `backup-db`, and the tag of the code where the plan names a checkout',
+        (facts) => {
+          const tagged = codeTagged(facts);
+          return tagged === undefined ? fromBackup(facts) : both(fromBackup(facts), tagged);
+        },
         'the plan names no database',
       ),
       outOfScope(
@@ -68,14 +66,34 @@ export const duringSections: readonly ChecklistSection[] = [
         'Configuration changes applied',
         'this window changes no configuration besides its own hook in the web server',
       ),
-      outOfScope('4.5', 'Software updates installed', noPackages),
-      outOfScope('4.6', 'Security patches applied', noPackages),
+      provable(
+        '4.5',
+        'Software updates installed',
+        'tasks `packages` of `update-server`: every planned version is installed, nothing half-way',
+        updatesInstalled,
+        noPackages,
+      ),
+      provable(
+        '4.6',
+        'Security patches applied',
+        'tasks `packages` of `update-server`: no security update is left out',
+        securityPatched,
+        noPackages,
+      ),
       provable(
         '4.7',
         'System configuration validated',
-        'preflight check `nginx-config`: the web server accepts its configuration',
-        (facts) =>
-          fromChecks(facts, 'configuration', 'No check of the web server is in this record.'),
+        'preflight check `nginx-config`: the web server accepts its configuration; after package updates, that dpkg has left nothing half-way',
+        (facts) => {
+          const checked = fromChecks(
+            facts,
+            'configuration',
+            'No check of the web server is in this record.',
+          );
+          return plansServerTask(facts, 'packages')
+            ? both(checked, updatesInstalled(facts))
+            : checked;
+        },
       ),
     ],
   },

@@ -1,4 +1,5 @@
 import { fromComparison, fromRun, lastRun, plannedTasks } from './evidence.ts';
+import { afterUpdates, securityIdentified } from './server-work.ts';
 import {
   failed,
   none,
@@ -11,11 +12,28 @@ import {
   type Finding,
 } from './finding.ts';
 
-const noPackages = 'this window updates no packages';
+const noPackages = 'the plan updates no packages';
 const noRelease = 'this window deploys no version of the application';
 const noInfrastructure = 'this window changes no infrastructure';
 const noMigration =
   'The plan has no migration, and this window deploys no version of the application.';
+
+/** What no record of a host shows. */
+const peopleOnUpdates = [
+  [
+    '12.2',
+    'Vulnerabilities assessed',
+    'Attest who assessed what the updates mend, and what they leave.',
+  ],
+  ['12.3', 'Patches tested in staging', 'Attest where these updates ran before.'],
+  ['12.4', 'Security scan after patching', 'Scan the hosts, and attest what it found.'],
+  ['12.5', 'Compliance verified', 'Attest which rules these updates satisfy.'],
+  [
+    '12.6',
+    'Security team notified',
+    'Tell them what was installed and what is on hold, and attest it.',
+  ],
+] as const;
 
 /** Sections 12 to 14: lines that belong to some kinds of work only. */
 export const kindSections: readonly ChecklistSection[] = [
@@ -24,12 +42,16 @@ export const kindSections: readonly ChecklistSection[] = [
     part: 'Kinds of work',
     title: 'Security updates',
     lines: [
-      outOfScope('12.1', 'Security patches identified', noPackages),
-      outOfScope('12.2', 'Vulnerabilities assessed', noPackages),
-      outOfScope('12.3', 'Patches tested in staging', noPackages),
-      outOfScope('12.4', 'Security scan after patching', noPackages),
-      outOfScope('12.5', 'Compliance verified', noPackages),
-      outOfScope('12.6', 'Security team notified', noPackages),
+      provable(
+        '12.1',
+        'Security patches identified',
+        'tasks `packages` of `update-server`: the fetched lists of packages, by name',
+        securityIdentified,
+        noPackages,
+      ),
+      ...peopleOnUpdates.map(([id, title, todo]) =>
+        provable(id, title, 'nothing: only people do', afterUpdates(todo), noPackages),
+      ),
     ],
   },
   {

@@ -23,7 +23,7 @@ export function aptFailure(doing: string, result: CommandResult, timeoutSeconds:
       next: 'Wait for it to end (unattended upgrades at work?), or give a longer lock-timeout.',
     };
   }
-  if (/dpkg was interrupted/.test(result.stderr)) {
+  if (result.stderr.includes('dpkg was interrupted')) {
     return {
       code: 'packages-interrupted',
       message: `${doing} was not possible: earlier package work was interrupted.`,
