@@ -4,7 +4,9 @@ import type { Downtime } from './downtime.ts';
 import { missingTasks } from './outcome.ts';
 import type { RecoveryFacts } from './recovery.ts';
 import type { ReportInput } from './report-input.ts';
+import { codeLeft } from './code-versions.ts';
 import { stepIds } from './step-ids.ts';
+import { servicesLeft } from './stopped-services.ts';
 import { lastRow, type TimelineRow } from './timeline.ts';
 
 /** Something that the window leaves to people. */
@@ -36,7 +38,14 @@ const unfinishedAdvice: Readonly<Partial<Record<WindowState, string>>> = {
 
 /** What is left for people to do, the urgent first. Open lines of the checklist are told there. */
 export function leftToDo(facts: LeftToDoFacts): readonly LeftToDo[] {
-  const items = [...obligations(facts), ...cleanUp(facts), ...followUp(facts)];
+  const { status } = facts.input.record;
+  const items = [
+    ...obligations(facts),
+    ...(isOver(status.state) ? servicesLeft(status).map(urgent) : []),
+    ...codeLeft(status).map(later),
+    ...cleanUp(facts),
+    ...followUp(facts),
+  ];
   return [...items.filter(({ urgent }) => urgent), ...items.filter(({ urgent }) => !urgent)];
 }
 
