@@ -97,7 +97,7 @@ describe.each(shells)('$name on the other side', ({ name, install }) => {
           });
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 25 },
     );
   });
 

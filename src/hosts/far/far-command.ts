@@ -154,9 +154,9 @@ function seconds(count: number): Promise<void> {
 }
 
 /**
- * Begins a command behind a carrier. Resolves when it has begun there, or when it is known how it failed to
- * (the result then rejects).
- * @throws FailureError when the machine cannot be reached, or the command cannot be put into words for a shell
+ * Begins a command behind a carrier. Resolves when it has begun there.
+ * @throws FailureError when the machine cannot be reached, or the command cannot be put into words for a shell,
+ * or did not begin
  */
 export async function beginFar(
   carrier: Carrier,
@@ -192,11 +192,12 @@ export async function beginFar(
     );
     const outcome = process.result.then(
       () => undefined,
-      (error: unknown) => error,
+      (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
     );
     void outcome.then(() => channel.close());
     const early = await Promise.race([relay.begun, outcome]);
-    if (!(early instanceof NotBegun)) return process;
+    if (early === undefined) return process;
+    if (!(early instanceof NotBegun)) throw early;
     if (attempt === attempts) throw unsteady(carrier.name, program);
   }
 }
