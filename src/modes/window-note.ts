@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { fail } from '../ports/failure.ts';
 import type { Host } from '../ports/host.ts';
+import { removeTemporaries } from './temporaries.ts';
 
 /**
  * A small file of ours on the host: who closed, or who prepared. It is written durably before the effect that it
@@ -47,6 +48,7 @@ export function windowNote<T extends { readonly windowId: string }>(
     },
     remove: async () => {
       await host.remove(path);
+      await removeTemporaries(host, path);
       const status = await host.status(folder);
       if (status?.kind === 'directory' && (await host.list(folder)).length === 0)
         await host.remove(folder);

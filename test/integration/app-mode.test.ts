@@ -232,8 +232,13 @@ describe('a run that was killed', () => {
     const prior = await mode().plan();
     await expect(mode({}, dyingHost(host, 2)).close()).rejects.toThrow();
     expect(readdirSync(folder)).toEqual(['app-closed.json']);
+    // What a writer leaves that is killed before its file has its name.
+    const leftover = `${join(application.folder, '..env')}.999999999-${'a'.repeat(24)}.tmp`;
+    writeFileSync(leftover, text);
+    writeFileSync(join(folder, `.app-closed.json.999999999-${'b'.repeat(24)}.tmp`), '{}');
     expect((await mode().restore(prior)).kind).toBe('nothing-to-do');
     expect([read(), existsSync(folder), await application.ask()]).toEqual([text, false, 200]);
+    expect(existsSync(leftover)).toBe(false);
   });
 });
 

@@ -1,5 +1,6 @@
 import { fail, failureOf } from '../../ports/failure.ts';
 import type { Restoration } from '../../ports/maintenance-mode.ts';
+import { removeTemporaries } from '../temporaries.ts';
 import { readSettingsFile, sha256Of } from './context.ts';
 import type { AppContext, SettingsFile } from './context.ts';
 import { failClosedByAnother, giveKeyBack, keyState, planChange } from './door.ts';
@@ -112,6 +113,10 @@ export async function restoreKey(context: AppContext, prior: AppPrior): Promise<
     if ((await keyState(context)).kind === 'closed') failStillClosed(key);
     // A run that was killed before it set the key, or before it could forget that it had.
     await giveKeyBack(context);
+  }
+  // A run that was killed while it wrote leaves a copy, secrets and all, beside the file.
+  for (const path of new Set([prior.realPath, note?.realPath ?? prior.realPath])) {
+    await removeTemporaries(context.host, path);
   }
   const restoration = await compare(context, prior);
   await prepared.remove();

@@ -1,6 +1,5 @@
-import { posix } from 'node:path';
 import { fail } from '../../ports/failure.ts';
-import type { Host } from '../../ports/host.ts';
+import { removeTemporaries } from '../temporaries.ts';
 import { sha256Of, type HookContext } from './hook-context.ts';
 import { removeHooks } from './site-file.ts';
 
@@ -53,15 +52,4 @@ export async function removeOurFiles({ host, paths, settings }: HookContext): Pr
   for (const path of [paths.snippet, paths.probe, paths.originals]) await host.remove(path);
   for (const path of [paths.snippet, paths.probe, paths.flag]) await removeTemporaries(host, path);
   if ((await host.list(settings.folder)).length === 0) await host.remove(settings.folder);
-}
-
-/** Removes the temporary files that a killed run left beside a file which only this window writes. */
-export async function removeTemporaries(host: Host, path: string): Promise<void> {
-  const folder = posix.dirname(path);
-  const name = posix.basename(path);
-  for (const entry of await host.list(folder)) {
-    const ours =
-      entry.startsWith(`.${name}.`) && /^\d+-[0-9a-f]{24}\.tmp$/.test(entry.slice(name.length + 2));
-    if (ours) await host.remove(`${folder}/${entry}`);
-  }
 }

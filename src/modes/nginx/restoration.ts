@@ -1,10 +1,11 @@
 import { fail } from '../../ports/failure.ts';
 import type { FileStatus } from '../../ports/host.ts';
 import type { Restoration } from '../../ports/maintenance-mode.ts';
+import { removeTemporaries } from '../temporaries.ts';
 import { failClosedByAnother, flagState } from './flag.ts';
 import { sha256Of, type HookContext } from './hook-context.ts';
 import { answersInARow, awaitHook, describeAnswer } from './hook-proof.ts';
-import { originalOf, removeOurFiles, removeTemporaries } from './original-store.ts';
+import { originalOf, removeOurFiles } from './original-store.ts';
 import type { NginxPrior, PriorFile } from './prior.ts';
 import { removeHooks } from './site-file.ts';
 
