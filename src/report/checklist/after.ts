@@ -10,6 +10,7 @@ import {
   isApplication,
   lastRun,
 } from './evidence.ts';
+import { cleanUps } from './server-work.ts';
 import { isByClock, servicesRunAgain } from './services.ts';
 import {
   attestable,
@@ -143,8 +144,11 @@ export const afterSections: readonly ChecklistSection[] = [
       provable(
         '9.2',
         'Temporary files removed',
-        'the site files given back, the restore point dropped, no failed database left',
-        cleanedUp,
+        'the site files given back, the restore point dropped, no failed database left; tasks `clean-up` of `update-server`',
+        (facts) => {
+          const servers = cleanUps(facts);
+          return servers === undefined ? cleanedUp(facts) : both(cleanedUp(facts), servers);
+        },
       ),
       attestable(
         '9.3',

@@ -9,6 +9,7 @@ import {
   isApplication,
   lastRun,
 } from './evidence.ts';
+import { plansServerTask, securityPatched, updatesInstalled } from './server-work.ts';
 import { codeTagged, servicesStopped } from './services.ts';
 import {
   attestable,
@@ -23,7 +24,7 @@ import {
 } from './finding.ts';
 
 const noTest = 'No smoke test of this kind ran after the work.';
-const noPackages = 'this window updates no packages';
+const noPackages = 'the plan updates no packages';
 
 /** Sections 4 to 6: during the work. */
 export const duringSections: readonly ChecklistSection[] = [
@@ -65,14 +66,34 @@ export const duringSections: readonly ChecklistSection[] = [
         'Configuration changes applied',
         'this window changes no configuration besides its own hook in the web server',
       ),
-      outOfScope('4.5', 'Software updates installed', noPackages),
-      outOfScope('4.6', 'Security patches applied', noPackages),
+      provable(
+        '4.5',
+        'Software updates installed',
+        'tasks `packages` of `update-server`: every planned version is installed, nothing half-way',
+        updatesInstalled,
+        noPackages,
+      ),
+      provable(
+        '4.6',
+        'Security patches applied',
+        'tasks `packages` of `update-server`: no security update is left out',
+        securityPatched,
+        noPackages,
+      ),
       provable(
         '4.7',
         'System configuration validated',
-        'preflight check `nginx-config`: the web server accepts its configuration',
-        (facts) =>
-          fromChecks(facts, 'configuration', 'No check of the web server is in this record.'),
+        'preflight check `nginx-config`: the web server accepts its configuration; after package updates, that dpkg has left nothing half-way',
+        (facts) => {
+          const checked = fromChecks(
+            facts,
+            'configuration',
+            'No check of the web server is in this record.',
+          );
+          return plansServerTask(facts, 'packages')
+            ? both(checked, updatesInstalled(facts))
+            : checked;
+        },
       ),
     ],
   },
