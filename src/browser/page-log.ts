@@ -51,7 +51,9 @@ export function listenToPage(pipe: ProtocolPipe, mainFrame: () => string): PageL
       status = code;
       return;
     }
-    if (code >= 400) {
+    // Browsers look for this icon by themselves; a page that has none misses nothing.
+    const isGuess = asked.get(String(params.requestId))?.endsWith('/favicon.ico') === true;
+    if (code >= 400 && !(isGuess && code === 404)) {
       add(failedRequests, `${asked.get(String(params.requestId)) ?? 'a request'}: status ${code}`);
     }
   });

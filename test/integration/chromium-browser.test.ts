@@ -74,6 +74,10 @@ beforeAll(async () => {
       case '/broken':
         page(response, 'sorry', 503);
         break;
+      case '/without-icon':
+        response.writeHead(200, { 'content-type': 'text/html' });
+        response.end('<!doctype html><title>Bare</title>');
+        break;
       case '/never':
         break;
       default:
@@ -164,6 +168,10 @@ describe('a page in Chromium', () => {
       `GET ${site}/gone.png: status 404`,
     ]);
     expect(consoleErrors).toEqual([]);
+  });
+
+  test('without an icon misses nothing', async () => {
+    expect(await pageOf('/without-icon')).toMatchObject({ title: 'Bare', failedRequests: [] });
   });
 
   test('with an error page has its status', async () => {
