@@ -88,6 +88,20 @@ function cleanUp({ input, recovery }: LeftToDoFacts): LeftToDo[] {
       ),
     );
   }
+  if (recovery.rollback?.restored === true) {
+    const writesFiles = plan.runDbMaintenance.tasks.some(
+      (task) => task.task === 'archive' && task.folder !== undefined,
+    );
+    for (const { id } of (status.tasks ?? []).filter(
+      ({ task }) => writesFiles && task === 'archive',
+    )) {
+      items.push(
+        later(
+          `The rows that task ${id} archived are in the table again: its CSV files of this window, if it wrote any (folder ${status.windowId}/${id}), are copies. Remove them.`,
+        ),
+      );
+    }
+  }
   const point = recovery.restorePoint;
   const ended = status.state === 'reopened' || status.state === 'rolled-back';
   if (point !== null && ended && !point.dropped && point.kind === 'clone') {

@@ -6,7 +6,7 @@ import { renderMarkdown } from '../../src/report/markdown.ts';
 import { buildReport, type Report } from '../../src/report/report-model.ts';
 import type { Finding } from '../../src/ports/database.ts';
 import { hostileText } from '../fixtures/hostile-record.ts';
-import { goodWindow } from '../fixtures/record-factory.ts';
+import { goodWindow, planOf, smokeTestRolledBack } from '../fixtures/record-factory.ts';
 
 function reportWith(findings: readonly Finding[]): Report {
   const input = goodWindow();
@@ -86,4 +86,25 @@ describe('advice in the report', () => {
     expect(section.trimEnd().split('\n')).toHaveLength(3);
     expect(section).not.toMatch(/<(?:script|img|\/table)/);
   });
+});
+
+test('after a rollback the files of an archive are known to be copies', () => {
+  const input = smokeTestRolledBack();
+  const { status } = input.record;
+  const [first] = status.tasks ?? [];
+  if (first === undefined) throw new Error('the fixture has no task');
+  const tasks = [{ ...first, id: 'old-orders', task: 'archive' }];
+  const record = { ...input.record, status: { ...status, tasks } };
+  const texts = (target: object): string =>
+    buildReport({
+      ...input,
+      record,
+      plan: planOf({
+        'run-db-maintenance': { tasks: [{ task: 'archive', table: 't', where: 'a', ...target }] },
+      }),
+    })
+      .leftToDo.map(({ text }) => text)
+      .join(' ');
+  expect(texts({ folder: '/srv/old' })).toContain(`folder ${status.windowId}/old-orders`);
+  expect(texts({ into: 'old' })).not.toContain('old-orders');
 });
