@@ -34,7 +34,9 @@ export type WebFleet = {
   readonly siteFile: string;
   readonly stateDir: string;
   readonly nginxCommand: readonly string[];
+  /** Accepted by each machine for root. */
   readonly privateKey: string;
+  readonly publicKey: string;
   readonly knownHosts: string;
   readonly healthPath: string;
   stop(): Promise<void>;
@@ -96,6 +98,7 @@ export async function startWebFleet(options: {
       stateDir: join(machine, 'state'),
       nginxCommand: nginxCommand(machine),
       privateKey: key.privateKey,
+      publicKey: key.publicKey,
       knownHosts: started.map(({ knownHosts }) => knownHosts).join(''),
       healthPath,
       stop,

@@ -11,7 +11,6 @@ const now = Date.parse('2026-11-22T01:00:05.500Z') / 1000;
 
 /** A machine that answers the questions of preflight; `skew` is how far its clock is ahead, in seconds. */
 class Machine extends MemoryHost {
-  override readonly name: string;
   readonly asked: string[] = [];
   skew = 0;
   isAway = false;
@@ -20,7 +19,7 @@ class Machine extends MemoryHost {
 
   constructor(name: string) {
     super();
-    this.name = name;
+    Object.assign(this, { name });
   }
 
   override readonly run = (async ({ argv }: Command): Promise<CommandResult> => {

@@ -210,7 +210,8 @@ export const loadBalancerShape = {
   }),
   'drain-timeout': setting(duration().prefault('30s'), {
     form: 'text',
-    description: 'How long the load balancer may take to stop sending requests to closed hosts.',
+    description:
+      'With `drain`: how long the load balancer may take to stop sending requests to closed hosts, and afterwards to begin again.',
   }),
 };
 
