@@ -7,12 +7,9 @@ const argument = z
   .min(1, 'is not empty')
   .regex(/^[^\u0000]*$/, 'has no NUL character');
 const argv = z
-  .tuple(
-    [argument],
-    argument,
-    'is a list of program and arguments, such as [/srv/shop/bin/workers, stop]',
-  )
-  .describe('Program and arguments; not passed through a shell.');
+  .array(argument, 'is a list of program and arguments, such as [/srv/shop/bin/workers, stop]')
+  .min(1, 'names a program')
+  .transform(([program = '', ...args]): [string, ...string[]] => [program, ...args]);
 
 const common = {
   id: kebabName().describe('Name in record and report.'),
