@@ -102,6 +102,10 @@ export function apt(host: Host, clock: Clock): PackageManager {
         const obstacle = 'apt-get is not there; packages are managed on Debian and Ubuntu';
         return { obstacle, unfinished: [], listsFrom: undefined };
       }
+      if ((await look('id', '-u')).trim() !== '0') {
+        const obstacle = 'the login is not root there (`sudo: true` in the plan)';
+        return { obstacle, unfinished: [], listsFrom: undefined };
+      }
       const { unfinished } = await dpkg();
       const status = await directory('Dir::State::status', 'f');
       const updates = await host.list(posix.join(posix.dirname(status), 'updates'));

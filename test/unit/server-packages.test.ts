@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { changesBetween } from '../../src/phases/server-tasks/packages.ts';
+import { lockHolder } from '../../src/servers/apt/apt-failure.ts';
 import { parseDpkgStatus } from '../../src/servers/apt/dpkg-status.ts';
 import { parsePolicies, securitySources, securityUpdate } from '../../src/servers/apt/policy.ts';
 import { downloadBytesOf, parseSimulation } from '../../src/servers/apt/simulation.ts';
@@ -166,5 +167,34 @@ describe('kernels', () => {
     ['linux-libc-dev', undefined],
   ])('%s belongs to %s', (name, kernel) => {
     expect(kernelOfPackage(name)).toBe(kernel);
+  });
+});
+
+describe('what apt-get says about its lock', () => {
+  const frontend = 'E: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend)';
+
+  test.each([
+    [
+      'somebody is at work',
+      'E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 17 (apt-get)\n',
+      '',
+      'process 17 (apt-get)',
+    ],
+    [
+      'it waited in vain',
+      `${frontend}, is another process using it?`,
+      'Waiting for cache lock: Could not get lock /x. It is held by process 18 (dpkg)...\n',
+      'process 18 (dpkg)',
+    ],
+    ['it knows no more', `${frontend}, is another process using it?`, '', 'another process'],
+    [
+      'we are not root',
+      `E: Could not open lock file /x - open (13: Permission denied)\n${frontend}, are you root?`,
+      '',
+      undefined,
+    ],
+    ['something else failed', 'E: Broken packages\n', '', undefined],
+  ])('%s', (_what, stderr, stdout, holder) => {
+    expect(lockHolder({ stderr, stdout })).toBe(holder);
   });
 });

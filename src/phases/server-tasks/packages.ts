@@ -144,7 +144,7 @@ async function ready(
       code: 'packages-unsupported',
       message: `Packages of ${host} cannot be managed: ${obstacle}.`,
       state: 'No package was changed.',
-      next: 'Take the task away, or name other hosts with `on`.',
+      next: 'Mend that, take the task away, or name other hosts with `on`.',
     });
   }
   if (unfinished.length > 0 && !mayFinish) {

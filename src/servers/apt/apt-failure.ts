@@ -6,6 +6,8 @@ export function lockHolder({
   stdout,
   stderr,
 }: Pick<CommandResult, 'stdout' | 'stderr'>): string | undefined {
+  // The same words follow when we may not touch the lock at all.
+  if (/Permission denied|are you root\?/.test(stderr)) return undefined;
   if (!/Could not get lock|Unable to (?:lock|acquire)/.test(stderr)) return undefined;
   const [, holder] =
     /It is held by (process \d+(?: \([^)]*\))?)/.exec(`${stderr}\n${stdout}`) ?? [];
