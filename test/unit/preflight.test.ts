@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { dangerousStatements } from '../../src/databases/postgresql/dangerous-statements.ts';
 import { preflight, type PreflightContext } from '../../src/phases/preflight.ts';
+import type { MigrationFile } from '../../src/ports/database.ts';
 import { fail } from '../../src/ports/failure.ts';
 import type { HttpReply } from '../../src/ports/http.ts';
 import { factsOf } from '../fixtures/database-facts.ts';
@@ -12,9 +14,12 @@ const broken = { code: 'x', message: 'It fell over.', state: 's', next: 'Pick it
 let host: MemoryHost;
 let progress: ProgressLines;
 
-beforeEach(() => {
+beforeEach(async () => {
   host = new MemoryHost();
   progress = new ProgressLines();
+  await host.makeDirectory('/srv/shop/migrations', 0o755);
+  await host.writeFile('/srv/shop/migrations/1.sql', 'create table a ()', { mode: 0o644 });
+  host.changes.length = 0;
   const answer = { exitCode: 0, stdout: 'Linux 6.1\n', stderr: '', timedOut: false, seconds: 0 };
   Object.assign(host, { run: async () => answer });
 });
@@ -39,12 +44,15 @@ function contextOf(change: Partial<PreflightContext> = {}): PreflightContext {
     runner: host,
     fleet: fleetOn(host),
     services: [],
+    checkouts: [],
     http: { request: async () => good },
     database: {
       label: 'postgresql shop',
       inspect: async () => factsOf(),
       reapplyObstacle: async () => undefined,
       queryValue: async () => '120000',
+      pendingMigrations: async (files: readonly MigrationFile[]) => files,
+      dangersIn: dangerousStatements,
     },
     mode: {
       check: async () => [
@@ -83,6 +91,7 @@ const everyCheck = [
   'replication',
   'properties',
   'disk-backup',
+  'consent',
   'smoke-tests',
 ];
 
