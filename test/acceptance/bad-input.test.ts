@@ -1,13 +1,17 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { findFreePort } from '../../rehearsal/free-port.ts';
 import type { PlanChange, SitePlan } from '../../rehearsal/plan.ts';
 import { startSite, type Site } from '../../rehearsal/site.ts';
+import { startSshServer, type SshServer } from '../../rehearsal/ssh-server.ts';
 import { failureTold } from '../fixtures/action-failure.ts';
 import { runAction } from '../fixtures/action-process.ts';
 import { badInputs, canary, hostileNames } from '../fixtures/bad-inputs.ts';
 import { badPlans, edited } from '../fixtures/bad-plans.ts';
+import { CertificateAuthority } from '../fixtures/certificates.ts';
 import { freshPlan } from '../fixtures/fresh-plan.ts';
 import { systemState, type SystemState } from '../fixtures/system-state.ts';
 
@@ -210,6 +214,96 @@ describe('a folder', () => {
     const said = await refused({ entry: 'run-db-maintenance', changes });
     expect(said).toContain('Close the site first');
   });
+});
+
+describe('a host over SSH', () => {
+  let server: SshServer;
+  let skewed: SshServer;
+  let other: SshServer;
+  let clockFolder: string;
+
+  beforeAll(async () => {
+    clockFolder = await mkdtemp(join(site.workFolder, 'clock-'));
+    const early = `#!/bin/sh\nexec /bin/date -d '-10 minutes' "$@"\n`;
+    await writeFile(join(clockFolder, 'date'), early, { mode: 0o755 });
+    server = await startSshServer();
+    other = await startSshServer();
+    skewed = await startSshServer({ configuration: `SetEnv PATH=${clockFolder}:/usr/bin:/bin` });
+  });
+  afterAll(async () => {
+    for (const each of [server, other, skewed]) await each.stop();
+  });
+
+  const on = (machine: SshServer, ssh: Record<string, unknown>): readonly PlanChange[] => [
+    { path: ['host'], value: machine.url },
+    { path: ['ssh'], value: { 'private-key': '$SSH_PRIVATE_KEY', ...ssh } },
+  ];
+  const key = (machine: SshServer) => ({ SSH_PRIVATE_KEY: machine.privateKey ?? '' });
+
+  test('that is not there', async () => {
+    const changes = [
+      { path: ['host'], value: `ssh://nobody@127.0.0.1:${await findFreePort()}` },
+      { path: ['ssh'], value: { 'connect-timeout': '2s' } },
+    ];
+    expect(await refused({ changes })).toContain('ssh://nobody@127.0.0.1');
+  });
+
+  test('whose key is not known', async () => {
+    const changes = on(server, { 'known-hosts': other.knownHosts });
+    expect(await refused({ changes, environment: key(server) })).toContain('key');
+  });
+
+  test('whose key has changed', async () => {
+    const changed = `${server.knownHosts.split(' ')[0]} ${other.hostKey.publicKey}`;
+    const changes = on(server, { 'known-hosts': changed });
+    expect(await refused({ changes, environment: key(server) })).toContain(
+      'shows another host key than the one that is known for it',
+    );
+  });
+
+  test('that does not take the key', async () => {
+    const changes = on(server, { 'known-hosts': server.knownHosts });
+    expect(await refused({ changes, environment: key(other) })).toContain(server.url);
+  });
+
+  test.each([
+    ['is missing', '', 'SSH_PRIVATE_KEY (ssh.private-key)'],
+    ['is none', 'not a key', 'key'],
+    ['is cut short', '-----BEGIN OPENSSH PRIVATE KEY-----\nb3Blbn\n', 'key'],
+  ])('whose private key %s', async (_name, text, said) => {
+    const changes = on(server, { 'known-hosts': server.knownHosts });
+    const trial = { changes, environment: { SSH_PRIVATE_KEY: text } };
+    expect(await refused(trial)).toContain(said);
+  });
+
+  test('whose clock is ten minutes late', async () => {
+    const changes = on(skewed, { 'known-hosts': skewed.knownHosts });
+    expect(await refused({ changes, environment: key(skewed) })).toMatch(/clock/i);
+  });
+
+  test('where no state folder can be made', async () => {
+    const changes = [
+      ...on(server, { 'known-hosts': server.knownHosts }),
+      { path: ['state-dir'], value: '/proc/no-folder' },
+    ];
+    expect(await refused({ changes, environment: key(server) })).toContain('/proc/no-folder');
+  });
+});
+
+test('a certificate that has expired', async () => {
+  const authority = await CertificateAuthority.create();
+  const identity = await authority.leaf({ names: 'DNS:localhost', days: -3 });
+  const server = createServer(identity, (_request, response) => response.end('ok'));
+  const port = await findFreePort();
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  try {
+    const changes = [{ path: ['public-url'], value: `https://localhost:${port}/` }];
+    const environment = { NODE_EXTRA_CA_CERTS: authority.rootFile };
+    expect(await refused({ changes, environment })).toMatch(/expired/);
+  } finally {
+    server.close();
+    await authority.remove();
+  }
 });
 
 test('no hostile name was ever run by a shell', () => {
