@@ -184,7 +184,7 @@ async function runTask(context: PhaseContext, { task, place }: TaskAt): Promise<
       },
       describe: ({ summary, proof }) => (proof === '' ? summary : `${summary}; ${proof}`),
     });
-    if (settings.task === 'reboot') await stopAgain(context);
+    if (settings.task === 'reboot' || settings.task === 'packages') await stopAgain(context);
   } catch (error) {
     const partial = error instanceof PartlyDoneError ? error.partial : { figures: {}, items: [] };
     await note('failed', { summary: failureOf(error).message, proof: '', ...partial });
@@ -192,7 +192,7 @@ async function runTask(context: PhaseContext, { task, place }: TaskAt): Promise<
   }
 }
 
-/** What starts with the machine has started; while the site is closed it is to stand still. */
+/** What starts with the machine, or with the update of its package, is to stand still while the site is closed. */
 async function stopAgain(context: PhaseContext): Promise<void> {
   const { state, services } = context.record.status;
   if (services === undefined || !['closed', 'changing', 'changed'].includes(state)) return;

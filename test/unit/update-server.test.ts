@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { enableMaintenance } from '../../src/phases/enable-maintenance.ts';
 import { previewServers } from '../../src/phases/server-preview.ts';
 import { updateServer, type ServerStage } from '../../src/phases/update-server.ts';
 import { fail } from '../../src/ports/failure.ts';
@@ -6,6 +7,7 @@ import type { Host } from '../../src/ports/host.ts';
 import type { Server } from '../../src/ports/server.ts';
 import type { WindowStatus } from '../../src/record/status.ts';
 import { debianServer } from '../../src/servers/debian.ts';
+import { FakeService, managed } from '../fixtures/fake-service.ts';
 import { FakeWorld } from '../fixtures/fake-world.ts';
 import { MemoryHost } from '../fixtures/memory-host.ts';
 import { closed } from '../fixtures/server-world.ts';
@@ -150,6 +152,42 @@ describe('server tasks', () => {
     expect(again).toMatchObject({ kind: 'failed', failure: { code: 'task-unfinished' } });
     expect(ran).toEqual([]);
   });
+});
+
+test('services that start with the machine are stopped again while the site is closed', async () => {
+  const acts: string[] = [];
+  const worker = new FakeService('worker', 'web1', acts);
+  const services = [managed([worker])];
+  const base = await contextWith([{ task: 'reboot', on: 'control', when: 'always' }], {});
+  let boots = 1;
+  const context = {
+    ...base,
+    services,
+    fleet: { ...base.fleet, web: [{ host: world.host, address: undefined }] },
+    server: (host: Host): Server => ({
+      ...serverOf(host),
+      bootId: async () => `boot ${host === base.fleet.control ? boots : 0}`,
+      uptimeSeconds: async () => 60,
+      rebootNeed: async () => ({ needed: true, reason: 'a newer kernel' }),
+      mounts: async () => [],
+      unready: async () => undefined,
+      runSoon: async () => {
+        boots += 1;
+        worker.onStart();
+        // The record lies on the host that goes down; here it is on another one.
+        const record = new TextEncoder().encode('{}');
+        const folder = base.record.place.folder;
+        await host.makeDirectory(folder, 0o711);
+        await host.writeFile(base.record.place.statusFile, record, { mode: 0o600 });
+      },
+    }),
+  };
+  expect((await enableMaintenance(context, { prepareOnly: false })).kind).toBe('done');
+  expect(acts).toEqual(['stop worker on web1']);
+  const outcome = await updateServer(context, { stage: 'all' });
+  expect(outcome).toMatchObject({ kind: 'done', outputs: { rebooted: names[0] } });
+  expect(acts).toEqual(['stop worker on web1', 'stop worker on web1']);
+  expect(await worker.state()).toMatchObject({ kind: 'stopped' });
 });
 
 describe('a preview', () => {
