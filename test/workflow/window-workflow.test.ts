@@ -1,7 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { writePlan, type Migrations } from '../../rehearsal/plan.ts';
+import { writePlan, type Migrations, type PlanChange } from '../../rehearsal/plan.ts';
 import { startTraffic, type Traffic, type TrafficReport } from '../../rehearsal/public-traffic.ts';
 import { startSite, type Site } from '../../rehearsal/site.ts';
 import type { Report } from '../../src/report/report-model.ts';
@@ -60,6 +60,7 @@ afterEach(async () => {
 
 type Scenario = {
   readonly migrations?: Migrations;
+  readonly changes?: readonly PlanChange[];
   readonly inputs?: Readonly<Record<string, string>>;
   /** Inputs that the caller gives to the reusable workflow in addition. */
   readonly with?: Readonly<Record<string, string>>;
@@ -71,8 +72,8 @@ async function runWindow(scenario: Scenario): Promise<ActRun> {
   const folder = join(site.workFolder, `run-${runNumber}`);
   const repository = join(folder, 'repository');
   await mkdir(repository, { recursive: true });
-  const { migrations = 'migrations' } = scenario;
-  const plan = await writePlan(site, { migrations });
+  const { migrations = 'migrations', changes = [] } = scenario;
+  const plan = await writePlan(site, { migrations, changes });
   planFile = plan.path;
   secrets = plan.environment;
   const example = new URL('../../examples/workflows/manual.yml', import.meta.url);
@@ -287,9 +288,19 @@ describe('window.yml, run by act', () => {
   );
 
   test(
-    'runs a good window, and reopens in the job that closed the site',
+    'runs a good window with server tasks, and reopens in the job that closed the site',
     async () => {
-      const run = await runWindow({});
+      const marker = join(site.workFolder, 'cache-is-clear');
+      const command = {
+        task: 'command',
+        command: ['touch', marker],
+        verify: ['test', '-e', marker],
+      };
+      const tasks = [
+        { ...command, id: 'warm-up', stage: 'online', blast: 'none' },
+        { ...command, id: 'clear-cache' },
+      ];
+      const run = await runWindow({ changes: [{ path: ['update-server'], value: { tasks } }] });
       expectJobs(run, {
         preflight: 'success',
         approve: 'success',
@@ -300,6 +311,10 @@ describe('window.yml, run by act', () => {
       expect(run.exitCode).toBe(0);
       const report = await reportOf(run);
       expect([report.head.state, report.outcome.kind]).toEqual(['reopened', 'completed']);
+      expect(report.serverTasks.map(({ id, stage, outcome }) => [id, stage, outcome])).toEqual([
+        ['warm-up', 'online', 'done'],
+        ['clear-cache', 'closed', 'done'],
+      ]);
       expectOneClosure(await expectWellServed(), report);
       expect(await databasesLeft()).toEqual([]);
       expect(asked()).toEqual([
