@@ -232,7 +232,7 @@ export async function closeAgain(
       error,
     );
   }
-  await record.become(reopening.from);
+  await record.become(reopening.from, { heldDoors: 'the site is kept closed' });
   return fail(
     {
       ...failure,

@@ -280,7 +280,10 @@ async function cleanUp(context: PhaseContext): Promise<void> {
 async function hold(context: PhaseContext): Promise<string> {
   const { record } = context;
   if (record.status.state !== 'held') await record.become('held');
-  return doorsInWords(context);
+  const heldDoors = await doorsInWords(context);
+  // What cannot be written down is told all the same.
+  await record.update({ heldDoors }).catch(() => undefined);
+  return heldDoors;
 }
 
 /** The door is to be closed a second time: the first closure is remembered, its times begin anew. */

@@ -248,6 +248,8 @@ export const windowStatusSchema = z.object({
       hosts: z.array(z.string()).optional(),
     })
     .optional(),
+  /** How the doors stood when the window was held, as the end of a sentence. */
+  heldDoors: z.string().optional(),
   rollback: z
     .object({
       startedAt: z.string(),

@@ -224,10 +224,13 @@ function restoreBasis(status: WindowStatus, plan: Plan): string {
 
 function held({ status, rows, downtime, plan }: OutcomeFacts): string {
   const since = downtime.spans.at(-1);
+  const { heldDoors } = status;
   const closed =
-    downtime.kind === 'still-closed' && since !== undefined
-      ? `the site is kept closed since ${minuteOf(since.from, plan.window.timeZone)}`
-      : 'the site counts as closed, which was not proved from outside';
+    heldDoors !== undefined && heldDoors !== 'the site is kept closed'
+      ? heldDoors
+      : downtime.kind === 'still-closed' && since !== undefined
+        ? `the site is kept closed since ${minuteOf(since.from, plan.window.timeZone)}`
+        : 'the site counts as closed, which was not proved from outside';
   const failures = unmended(rows);
   const first = failures.find(({ phase }) => phase !== 'rollback');
   const then = failures.findLast(({ phase }) => phase === 'rollback');
@@ -238,7 +241,20 @@ function held({ status, rows, downtime, plan }: OutcomeFacts): string {
   if (reasons.length === 0 && status.rollback !== undefined) {
     reasons.push(lowerFirst(status.rollback.reason.replace(/\.$/, '')));
   }
-  return `Held: ${closed}${reasons.length === 0 ? '' : `, because ${reasons.join(', and then ')}`}; a person has to decide.`;
+  const kept = unopened(status);
+  return `Held: ${closed}${kept}${reasons.length === 0 ? '' : `, because ${reasons.join(', and then ')}`}; a person has to decide.`;
+}
+
+/** Changes that were proved are good, although the site could not be reopened on them. */
+function unopened({ reopening, rollback }: WindowStatus): string {
+  const { failedAt, blame, hosts = [] } = reopening ?? {};
+  const isRestored = rollback?.replacementOid !== undefined;
+  if (failedAt === undefined || isRestored || blame === undefined || blame === 'application') {
+    return '';
+  }
+  return blame === 'front'
+    ? '; all changes were made and proved, and what stands before the web hosts kept the public from them'
+    : `; all changes were made and proved, and ${hosts.join(', ')} could not be opened`;
 }
 
 function publicWords({ status, downtime, plan }: OutcomeFacts): string {

@@ -7,6 +7,7 @@ import { checkDoors, checkHosts } from '../../src/phases/host-checks.ts';
 import type { PhaseContext, PhaseOutcome } from '../../src/phases/phase.ts';
 import { viewOf } from '../../src/phases/public-view.ts';
 import { rollback } from '../../src/phases/rollback.ts';
+import { runChecks } from '../../src/phases/smoke-test.ts';
 import type { Failure } from '../../src/ports/failure.ts';
 import { FleetWindow, interrupted } from '../fixtures/fleet-window.ts';
 
@@ -272,8 +273,13 @@ describe('a load balancer that is drained', () => {
   });
 
   test('takes the hosts out, answers itself, and takes them in again', async () => {
-    window = FleetWindow.begin(fleet, drain(fleet.healthPath));
+    window = FleetWindow.begin(fleet, {
+      ...drain(fleet.healthPath),
+      'smoke-test': { checks: [{ id: 'home', kind: 'http', url: '/' }] },
+    });
     expect(await window.during(enable)).toMatchObject({ kind: 'done' });
+    // Smoke tests get past the load balancer as well.
+    expect(await window.during(runChecks)).toMatchObject([{ id: 'home', passed: true }]);
     expect(await doors()).toEqual(['closed', 'closed', 'closed']);
     expect(await doorAt(fleet.balancer.url)).toBe('503 without X-Maintenance');
     expect(window.progress.lines.join('\n')).toContain(

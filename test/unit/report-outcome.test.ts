@@ -23,6 +23,40 @@ function todo(report: Report): string {
   return report.leftToDo.map(({ urgent, text }) => `${urgent ? 'now: ' : ''}${text}`).join('\n');
 }
 
+describe('a window over several hosts that is held', () => {
+  const reopening = {
+    from: 'changed' as const,
+    failedAt: at(43),
+    blame: 'host' as const,
+    hosts: ['web3'],
+  };
+  const rollback = { startedAt: at(44), reason: 'asked for by ada', from: 'changed' as const };
+
+  test('tells that the changes are good, and who is missing', () => {
+    const input = withStatus(heldWindow(), {
+      reopening,
+      rollback,
+      heldDoors: 'of the web hosts closed: web1, web2; not to be seen: web3 (no route)',
+    });
+    expect(buildReport(input).outcome.sentence).toMatch(
+      /^Held: of the web hosts closed: web1, web2; not to be seen: web3 \(no route\); all changes were made and proved, and web3 could not be opened, because .*; a person has to decide\.$/,
+    );
+  });
+
+  test('does not say so of changes that were taken back since', () => {
+    const input = withStatus(heldWindow(), {
+      reopening,
+      rollback: { ...rollback, replacementOid: 16_500 },
+    });
+    expect(buildReport(input).outcome.sentence).not.toContain('all changes were made');
+  });
+
+  test('is not said to be closed when it is open', () => {
+    const input = withStatus(heldWindow(), { heldDoors: 'the site is open' });
+    expect(buildReport(input).outcome.sentence).toMatch(/^Held: the site is open, because/);
+  });
+});
+
 describe('the outcome', () => {
   test.each([
     [

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { formatDuration } from '../../plan/duration.ts';
 import type { HttpExpectation } from '../../plan/settings/smoke-checks/http.ts';
 import type { CheckOf } from '../../plan/settings/smoke-test.ts';
-import type { HttpReply, HttpRequest } from '../../ports/http.ts';
+import { atAddress, type Http, type HttpReply, type HttpRequest } from '../../ports/http.ts';
 import { requirePublicUrl } from '../requirements.ts';
 import { failed, passed, type CheckContext, type CheckKind, type Verdict } from './check-kind.ts';
 
@@ -17,8 +17,24 @@ export const httpKind: CheckKind<'http'> = {
   timeoutSeconds: exchangeTimeout,
   expectation: ({ expect }) => describeExpectation(expect),
   look: async (context, check, timeoutSeconds) =>
-    judgeHttp(check.expect, await context.http.request(requestOf(context, check, timeoutSeconds))),
+    judgeHttp(
+      check.expect,
+      await pastTheLoadBalancer(context, check).request(requestOf(context, check, timeoutSeconds)),
+    ),
 };
+
+/** While the site is closed, a drained load balancer sends nobody on: the first web host is asked itself. */
+function pastTheLoadBalancer(context: CheckContext, check: Pick<Exchange, 'url' | 'as'>): Http {
+  const { plan, fleet, http } = context;
+  const isPast = plan.loadBalancer.whenClosed === 'drain' && isBypass(context, check);
+  return isPast ? atAddress(http, fleet.web[0]?.address) : http;
+}
+
+function isBypass(context: CheckContext, check: Pick<Exchange, 'url' | 'as'>): boolean {
+  const base = requirePublicUrl(context);
+  // The token is for the site alone: another host must not learn it.
+  return check.as === 'bypass' && new URL(check.url, base).origin === new URL(base).origin;
+}
 
 /** Long enough to tell how late a late answer is. */
 export function exchangeTimeout({ timeout, expect }: Exchange): number {
@@ -30,11 +46,8 @@ export function pastTheDoor(
   context: CheckContext,
   check: Pick<Exchange, 'url' | 'as'>,
 ): { readonly url: string; readonly bypass: Readonly<Record<string, string>> } {
-  const base = requirePublicUrl(context);
-  const url = new URL(check.url, base);
-  // The token is for the site alone: another host must not learn it.
-  const isSite = url.origin === new URL(base).origin;
-  const bypass = check.as === 'bypass' && isSite ? (context.mode?.bypassHeaders() ?? {}) : {};
+  const url = new URL(check.url, requirePublicUrl(context));
+  const bypass = isBypass(context, check) ? (context.mode?.bypassHeaders() ?? {}) : {};
   return { url: url.href, bypass };
 }
 
