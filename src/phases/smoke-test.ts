@@ -59,6 +59,8 @@ export async function provenChecks(
   const { checks } = plan.smokeTest;
   // An action used alone begins its window here.
   await markLogs(context, 'window');
+  // What a rollback has taken back may have left its traces in the logs.
+  if (callingPhase === 'rollback') await markLogs(context, 'judged');
   let results: readonly SmokeResult[] = [];
   await runStep(context, callingPhase, {
     id: 'checks',
@@ -78,6 +80,8 @@ export async function provenChecks(
         ],
       });
       if (!passed) {
+        // Told once; else no later run could pass, however well the cause is mended.
+        await markLogs(context, 'judged');
         return fail({
           code: 'smoke-test-failed',
           message: `${failures.length} of ${outcome.length} smoke tests failed: ${failures
@@ -108,20 +112,35 @@ export async function runChecks(context: CheckContext): Promise<SmokeResult[]> {
   const { plan, clock } = context;
   const { checks, deadline, firstPause } = plan.smokeTest;
   const begun = clock.monotonicSeconds();
-  const results = new Map<string, SmokeResult>();
+  const results = new Map<string, Looked>();
   let pause = firstPause;
   for (let attempt = 1; ; attempt += 1) {
     const due = checks.filter(({ id }) => {
       const known = results.get(id);
-      return known === undefined || hasFailed(known);
+      return known === undefined || mayStillPass(known);
     });
-    for (const result of await runRound(context, due, attempt)) results.set(result.id, result);
+    for (const looked of await runRound(context, due, attempt)) {
+      results.set(looked.result.id, looked);
+    }
     const all = checks.flatMap(({ id }) => results.get(id) ?? []);
     const elapsed = clock.monotonicSeconds() - begun;
-    if (!all.some(hasFailed) || elapsed + pause > deadline) return all;
+    // One that is lost does not make the window wait; others are repeated, so that the report tells of each.
+    if (!all.some(mayStillPass) || elapsed + pause > deadline) {
+      return all.map(({ result }) => result);
+    }
     await clock.wait(pause);
     pause = Math.min(5, Math.max(0.05, pause * 2));
   }
+}
+
+interface Looked {
+  readonly result: SmokeResult;
+  /** Whether no repetition can change it. */
+  readonly isFinal: boolean;
+}
+
+function mayStillPass({ result, isFinal }: Looked): boolean {
+  return hasFailed(result) && !isFinal;
 }
 
 /** Looks at each check once, turn after turn. */
@@ -129,8 +148,8 @@ async function runRound(
   context: CheckContext,
   checks: readonly SmokeCheck[],
   attempt: number,
-): Promise<readonly SmokeResult[]> {
-  const results: SmokeResult[] = [];
+): Promise<readonly Looked[]> {
+  const results: Looked[] = [];
   for (const turn of turns) {
     const due = checks.filter((check) => kindOf(check).turn === turn);
     const looked = await onEach(due, parallel, (check) => resultOf(context, check, attempt));
@@ -147,11 +166,11 @@ async function resultOf(
   context: CheckContext,
   check: SmokeCheck,
   attempt: number,
-): Promise<SmokeResult> {
+): Promise<Looked> {
   const { clock } = context;
   const started = clock.monotonicSeconds();
   const verdict = await look(context, check);
-  return {
+  const result: SmokeResult = {
     id: check.id,
     kind: check.kind,
     passed: verdict.kind === 'passed',
@@ -162,6 +181,7 @@ async function resultOf(
     ...(verdict.kind === 'skipped' ? { skipped: true as const } : {}),
     ...('screenshot' in verdict ? { screenshot: verdict.screenshot } : {}),
   };
+  return { result, isFinal: 'isFinal' in verdict };
 }
 
 async function look(context: CheckContext, check: SmokeCheck): Promise<Verdict> {

@@ -72,13 +72,15 @@ const smokeResult = z.object({
   screenshot: z.object({ file: z.string(), bytes: z.number(), sha256: z.string() }).optional(),
 });
 
-/** Where a log file ended at a moment; what comes after it is new. */
+/** Where a log ended at a moment; what comes after it is new. */
 const logMark = z.object({
   /** Id of the smoke test. */
   check: z.string(),
   host: z.string(),
-  file: z.string(),
-  since: z.enum(['window', 'closed']),
+  /** Path, or the unit whose journal it is. */
+  log: z.string(),
+  /** `judged`: failed smoke tests told what came before, or a rollback took it back. */
+  since: z.enum(['window', 'closed', 'judged']),
   at: z.string(),
   /** Seconds of the host's own clock. */
   hostSeconds: z.number(),
@@ -93,6 +95,8 @@ const logMark = z.object({
       head: z.string(),
     }),
     z.object({ kind: z.literal('no-file') }),
+    /** A journal: `hostSeconds` is all that is needed. */
+    z.object({ kind: z.literal('journal') }),
     z.object({ kind: z.literal('unknown'), reason: z.string() }),
   ]),
 });
@@ -219,7 +223,7 @@ export const windowStatusSchema = z.object({
       z.object({ at: z.string(), bootId: z.string(), mounts: z.array(z.string()) }),
     )
     .optional(),
-  /** Where log files ended when the window began and when the site was last closed. */
+  /** Where logs ended when the window began, when the site was last closed, and when they were last judged. */
   logMarks: z.array(logMark).optional(),
   smokeTests: z
     .array(

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { enableMaintenance } from '../../src/phases/enable-maintenance.ts';
-import { smokeTest } from '../../src/phases/smoke-test.ts';
+import { provenChecks, smokeTest } from '../../src/phases/smoke-test.ts';
 import type { Command, CommandResult } from '../../src/ports/host.ts';
 import { FakeWorld } from '../fixtures/fake-world.ts';
 
@@ -54,6 +54,23 @@ describe('the ends of logs', () => {
     });
     const tested = await smokeTest(context);
     expect(tested).toMatchObject({ kind: 'failed', outputs: { passed: '0', failed: '1' } });
+  });
+
+  test('are set anew for the checks of a rollback and after failed ones, which told what came before', async () => {
+    let size = 100;
+    const world = worldWith(() => size);
+    const context = await world.contextOf({}, { plan });
+    await enableMaintenance(context, { prepareOnly: false });
+    const judged = (): unknown =>
+      context.record.status.logMarks?.find(({ since }) => since === 'judged')?.position;
+    expect(judged()).toBeUndefined();
+    size = 300;
+    // The answers of this world to a search are none.
+    expect((await smokeTest(context)).kind).toBe('failed');
+    expect(judged()).toMatchObject({ bytes: 300 });
+    size = 400;
+    await provenChecks(context, 'rollback').catch(() => undefined);
+    expect(judged()).toMatchObject({ bytes: 400 });
   });
 
   test('are nobody’s business without a check of kind log', async () => {

@@ -23,6 +23,8 @@ export type Verdict =
       readonly observed: string;
       readonly expected: string;
       readonly screenshot?: Screenshot;
+      /** No repetition can make it pass: the site is not kept closed for one. */
+      readonly isFinal?: true;
     }
   /** It could not be looked at, and need not be; never told as passed. */
   | { readonly kind: 'skipped'; readonly observed: string };
@@ -74,10 +76,15 @@ export function overAll(parts: readonly PartVerdict[], nothing: Verdict): Verdic
   const bad = parts.filter(({ verdict }) => verdict.kind === 'failed');
   if (bad.length > 0) {
     const expected = bad.map(({ verdict }) => (verdict.kind === 'failed' ? verdict.expected : ''));
-    return failed(
-      `${bad.length} of ${parts.length} not as expected: ${words(bad, observed)}`,
-      [...new Set(expected)].join('; '),
+    const isFinal = bad.some(
+      ({ verdict }) => verdict.kind === 'failed' && verdict.isFinal === true,
     );
+    return {
+      kind: 'failed',
+      observed: `${bad.length} of ${parts.length} not as expected: ${words(bad, observed)}`,
+      expected: [...new Set(expected)].join('; '),
+      ...(isFinal ? { isFinal } : {}),
+    };
   }
   const skipped = parts.filter(({ verdict }) => verdict.kind === 'skipped');
   if (skipped.length > 0) return { kind: 'skipped', observed: words(skipped, observed) };

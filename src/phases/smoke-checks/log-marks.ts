@@ -1,3 +1,4 @@
+import type { CheckOf } from '../../plan/settings/smoke-test.ts';
 import { failureOf } from '../../ports/failure.ts';
 import { onEach } from '../../ports/fleet.ts';
 import type { LogMark } from '../../record/status.ts';
@@ -6,9 +7,9 @@ import { selectedHosts } from '../selected-hosts.ts';
 import { positionOf } from './log-search.ts';
 
 /**
- * Records where the plan's log files end, so that smoke tests count only what came later. A mark of the window stays
- * as it was first set; that of the closing is set anew each time the site is closed. A log that cannot be looked at
- * keeps no window from going on: its check will say so.
+ * Records where the plan's logs end, so that smoke tests count only what came later. A mark of the window stays as it
+ * was first set; the others are set anew each time. A log that cannot be looked at keeps no window from going on: its
+ * check will say so.
  */
 export async function markLogs(
   context: Pick<PhaseContext, 'plan' | 'fleet' | 'clock' | 'record'>,
@@ -20,19 +21,19 @@ export async function markLogs(
     since === 'window' &&
     known.some((mark) => mark.check === check && mark.host === host && mark.since === since);
   const wanted = plan.smokeTest.checks.flatMap((check) =>
-    check.kind === 'log' && check.file !== undefined
-      ? [{ id: check.id, file: check.file, hosts: hostsOf(context, check.on) }]
+    check.kind === 'log'
+      ? [{ id: check.id, file: check.file, log: logOf(check), hosts: hostsOf(context, check.on) }]
       : [],
   );
-  const places = wanted.flatMap(({ id, file, hosts }) =>
-    hosts.filter((host) => !isKnown(id, host.name)).map((host) => ({ id, file, host })),
+  const places = wanted.flatMap(({ hosts, ...check }) =>
+    hosts.filter((host) => !isKnown(check.id, host.name)).map((host) => ({ ...check, host })),
   );
   if (places.length === 0) return;
   const found = await onEach(places, fleet.parallel, ({ host, file }) => positionOf(host, file));
   const at = clock.now().toISOString();
   const marks = found.map((one): LogMark => {
-    const { id: check, file, host } = one.on;
-    const head = { check, file, host: host.name, since, at };
+    const { id: check, log, host } = one.on;
+    const head = { check, log, host: host.name, since, at };
     return one.kind === 'done'
       ? { ...head, ...one.result }
       : { ...head, hostSeconds: 0, position: { kind: 'unknown', reason: one.failure.message } };
@@ -41,6 +42,11 @@ export async function markLogs(
     marks.some(({ check, host }) => mark.check === check && mark.host === host) &&
     mark.since === since;
   await record.update({ logMarks: [...known.filter((mark) => !replaced(mark)), ...marks] });
+}
+
+/** What a mark calls the log of a check. */
+export function logOf({ file, journal }: Pick<CheckOf<'log'>, 'file' | 'journal'>): string {
+  return file ?? journal ?? '';
 }
 
 function hostsOf(

@@ -44,6 +44,8 @@ export function newLines(
   const now = current === undefined ? [] : [current];
 
   switch (position.kind) {
+    case 'journal':
+      return { kind: 'gap', why: 'what was marked is a journal' };
     case 'unknown':
       return { kind: 'gap', why: `where it ended before is not known: ${position.reason}` };
     case 'no-file':

@@ -51,11 +51,16 @@ export async function searchPiece(
 export async function searchUnit(
   host: Host,
   unit: string,
-  since: Date,
+  sinceSeconds: number,
   question: LogQuestion,
 ): Promise<LogMatches> {
-  const seconds = String(Math.floor(since.getTime() / 1000));
-  return search(host, searchJournal, [unit, seconds], question, `the journal of ${unit}`);
+  return search(
+    host,
+    searchJournal,
+    [unit, String(Math.floor(sinceSeconds))],
+    question,
+    `the journal of ${unit}`,
+  );
 }
 
 async function search(
@@ -84,13 +89,14 @@ async function search(
   return { count: Number(end[1]), shown: lines };
 }
 
-/** Where a log ends now, so that what comes later can be told from what is there. */
+/** Where a log (without a file: a journal) ends now, so that what comes later can be told from what is there. */
 export async function positionOf(
   host: Host,
-  file: string,
+  file: string | undefined,
 ): Promise<Pick<LogMark, 'position' | 'hostSeconds'>> {
   const result = await host.run({ argv: ['date', '+%s'], timeoutSeconds: 10 });
   const hostSeconds = Number(result.stdout.trim());
+  if (file === undefined) return { position: { kind: 'journal' }, hostSeconds };
   const [found] = await statesOf(host, [file]);
   if (found === undefined) return { position: { kind: 'no-file' }, hostSeconds };
   const headBytes = Math.min(found.bytes, headLimitBytes);

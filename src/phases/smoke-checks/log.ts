@@ -1,6 +1,6 @@
 import type { CheckOf } from '../../plan/settings/smoke-test.ts';
 import type { Host } from '../../ports/host.ts';
-import type { LogMark, WindowStatus } from '../../record/status.ts';
+import type { LogMark } from '../../record/status.ts';
 import {
   failed,
   passed,
@@ -9,6 +9,7 @@ import {
   type CheckKind,
   type Verdict,
 } from './check-kind.ts';
+import { logOf } from './log-marks.ts';
 import { newLines } from './log-pieces.ts';
 import {
   headOf,
@@ -41,25 +42,26 @@ async function lookOn(
 ): Promise<Verdict> {
   const { pattern, showLines, file, journal = '' } = check;
   const question = { pattern, showLines, timeoutSeconds };
-  const { record, clock } = context;
+  const { record } = context;
   if (record === undefined) {
     // Nothing is new before the window has begun; that it can be searched at all is found out now.
-    if (file === undefined) await searchUnit(host, journal, clock.now(), question);
+    const { position, hostSeconds } = await positionOf(host, file);
+    if (file === undefined) await searchUnit(host, journal, hostSeconds, question);
     else {
-      const { position } = await positionOf(host, file);
       if (position.kind !== 'end') return failed(`there is no file ${file}`, describeDemand(check));
       const end = { path: file, from: position.bytes, isCompressed: false };
       await searchPiece(host, end, question);
     }
     return { kind: 'skipped', observed: 'can be searched; lines count from the window’s begin on' };
   }
-  if (file === undefined) {
-    const since = new Date(momentOf(record.status, check.since));
-    return judgeLog(check, await searchUnit(host, journal, since, question), since.toISOString());
-  }
   const mark = markOf(record.status.logMarks ?? [], check, host);
   if (mark === undefined) {
     return failed('where the log ended before is not recorded', describeDemand(check));
+  }
+  if (file === undefined) {
+    return mark.position.kind === 'journal'
+      ? judgeLog(check, await searchUnit(host, journal, mark.hostSeconds, question), mark)
+      : failed('when the window began by the host’s clock is not known', describeDemand(check));
   }
   const files = await logFiles(host, file);
   const { position } = mark;
@@ -75,39 +77,41 @@ async function lookOn(
     count: found.reduce((sum, one) => sum + one.count, 0),
     shown: found.flatMap(({ shown }) => shown).slice(0, showLines),
   };
-  return judgeLog(check, all, mark.at, lines.isRotated);
+  return judgeLog(check, all, mark, lines.isRotated);
 }
 
 /** Judges how many new lines match. */
 export function judgeLog(
   check: Pick<LogCheck, 'must' | 'pattern' | 'since' | 'file' | 'journal'>,
   { count, shown }: LogMatches,
-  since: string,
+  mark: Pick<LogMark, 'at' | 'since'>,
   isRotated = false,
 ): Verdict {
   const lines = shown.map((line) => JSON.stringify(short(line))).join(', ');
   const observed = [
-    `${count === 0 ? 'no new line matches' : count === 1 ? '1 new line matches' : `${count} new lines match`}, since ${since}`,
+    `${count === 0 ? 'no new line matches' : count === 1 ? '1 new line matches' : `${count} new lines match`}, since ${mark.at}`,
+    ...(mark.since === 'judged' ? ['after what was judged before'] : []),
     ...(isRotated ? ['across a rotation'] : []),
     ...(lines === '' ? [] : [`the first: ${lines}`]),
   ].join(', ');
-  return count > 0 === (check.must === 'occur')
-    ? passed(observed)
-    : failed(observed, describeDemand(check));
+  const isThere = count > 0;
+  if (isThere === (check.must === 'occur')) return passed(observed);
+  const verdict = { kind: 'failed', observed, expected: describeDemand(check) } as const;
+  // What stands in a log stays there; a line that must come may still come.
+  return check.must === 'occur' ? verdict : { ...verdict, isFinal: true };
 }
 
+/** The mark to count from: the one that the check asks for, or a later one. */
 function markOf(marks: readonly LogMark[], check: LogCheck, host: Host): LogMark | undefined {
   const own = marks.filter(
-    (mark) => mark.check === check.id && mark.host === host.name && mark.file === check.file,
+    (mark) => mark.check === check.id && mark.host === host.name && mark.log === logOf(check),
   );
+  const of = (since: LogMark['since']): LogMark | undefined =>
+    own.find((mark) => mark.since === since);
   // A site that was not closed yet has been open since the window began.
-  return (
-    own.find(({ since }) => since === check.since) ?? own.find(({ since }) => since === 'window')
-  );
-}
-
-function momentOf({ maintenance, startedAt }: WindowStatus, since: LogMark['since']): string {
-  return (since === 'closed' ? maintenance?.closedAt : undefined) ?? startedAt;
+  const asked = of(check.since) ?? of('window');
+  const judged = of('judged');
+  return judged !== undefined && judged.at >= (asked?.at ?? '') ? judged : asked;
 }
 
 function describeDemand({
