@@ -80,7 +80,7 @@ export interface PackageManager {
   upgrade(plan: UpgradePlan, work: PackageWork): Promise<void>;
   /** Finishes what is left half-way. */
   finish(work: PackageWork): Promise<void>;
-  /** Packages that nothing needs any more. Kernels alone: those besides the running one and the newest. */
+  /** Packages that nothing needs any more, or the kernels among them; never the running kernel and the newest. */
   removable(what: 'all' | 'old-kernels'): Promise<readonly string[]>;
   remove(names: readonly string[], work: PackageWork): Promise<void>;
   /** Bytes of downloaded packages. */

@@ -170,13 +170,12 @@ export function apt(host: Host, clock: Clock): PackageManager {
     },
     removable: async (what) => {
       const names = await removals('autoremove');
-      if (what === 'all') return names;
       const running = await runningKernel(host);
       const newest = newestKernel(running, await installedKernels(host));
       const kept = [running, ...(newest === undefined ? [] : [newest])].map(numbersOf);
       return names.filter((name) => {
         const kernel = kernelOfPackage(name);
-        return kernel !== undefined && !kept.includes(numbersOf(kernel));
+        return kernel === undefined ? what === 'all' : !kept.includes(numbersOf(kernel));
       });
     },
     remove: async (names, how) => {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { access, readFile, writeFile } from 'node:fs/promises';
+import { access, chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { makeTemporaryFolder, type TemporaryFolder } from '../../rehearsal/temporary-folder.ts';
@@ -149,6 +149,61 @@ describe('package updates', () => {
     expect(outcome.kind).toBe('done');
     expect(await root.version('shop-web')).toBe('1.1');
     expect(await readFile(join(root.root, 'etc/shop-web.conf'), 'utf8')).toBe('from = admin\n');
+  });
+});
+
+describe('what nothing needs any more', () => {
+  const automatic = ['linux-image-6.1.0-1-amd64', 'linux-image-6.1.0-2-amd64', 'shop-leftover'];
+
+  beforeEach(async () => {
+    await root.install(of('shop-web', '1.0'));
+    for (const name of automatic) await root.install(of(name, '1.0'));
+    await root.run('apt-mark', 'auto', ...automatic);
+    await writeFile(join(root.programs, 'uname'), '#!/bin/sh\necho 6.1.0-2-amd64\n');
+    await chmod(join(root.programs, 'uname'), 0o755);
+    await root.publish({ suite: 'stable', label: 'Debian', packages: [of('shop-web', '1.0')] });
+  });
+
+  const left = async () =>
+    (
+      await Promise.all(
+        automatic.map(async (name) => ((await root.version(name)) === undefined ? [] : [name])),
+      )
+    ).flat();
+
+  test('goes, of kernels alone, but for the one that runs; and so do downloads', async () => {
+    await writeFile(
+      join(root.root, 'var/cache/apt/archives/shop-web_1.0_all.deb'),
+      'x'.repeat(500),
+    );
+    const task = { task: 'clean-up', 'old-kernels': true, 'package-cache': true };
+    const context = await serverContext(world, [task], { host: hostWith(root.programs) });
+    const { previews } = await previewServers(context);
+    expect(previews[0]?.lines).toEqual([
+      'packages of old kernels: linux-image-6.1.0-1-amd64',
+      'downloaded packages: 500 B',
+    ]);
+    const { outcome, tasks } = await runServerTasks(context);
+    expect(outcome.kind).toBe('done');
+    expect(await left()).toEqual(['linux-image-6.1.0-2-amd64', 'shop-leftover']);
+    expect(tasks[0]?.figures['freed-bytes']).toBe(500);
+    expect(tasks[0]?.items).toContainEqual({
+      name: 'linux-image-6.1.0-1-amd64',
+      before: 'installed',
+      after: null,
+    });
+  });
+
+  test('goes after the updates where the plan says so, the running kernel never', async () => {
+    const { tasks } = await runServerTasks(await contextFor({ autoremove: true }));
+    expect(await left()).toEqual(['linux-image-6.1.0-2-amd64']);
+    expect(await root.version('shop-web')).toBe('1.0');
+    expect(tasks[0]?.summary).toContain('2 removed that nothing needs any more');
+    expect(tasks[0]?.figures).toMatchObject({ packages: 0, 'removed-packages': 2 });
+    expect(tasks[0]?.items.map(({ name, after }) => `${name} ${after ?? 'gone'}`)).toEqual([
+      'linux-image-6.1.0-1-amd64 gone',
+      'shop-leftover gone',
+    ]);
   });
 });
 

@@ -118,13 +118,16 @@ export async function updatePackages(
   const securityNames = new Set(
     plan.changes.filter(({ security }) => security).map(({ name }) => name),
   );
+  const removed = changes.filter(({ to }) => to === null).length;
+  const removedWords = removed === 0 ? '' : `; ${removed} removed that nothing needs any more`;
   const still = outdated.length === 0 ? '' : `; restart to take effect: ${outdated.join(', ')}`;
   return {
     outcome: 'done',
-    summary: `${countOf(plan)}${keptWords}${still}`,
+    summary: `${countOf(plan)}${removedWords}${keptWords}${still}`,
     proof: `dpkg lists every planned version, and nothing half-way`,
     figures: {
-      packages: changes.length,
+      packages: changes.length - removed,
+      ...(removed === 0 ? {} : { 'removed-packages': removed }),
       'security-packages': changes.filter(({ name }) => securityNames.has(name)).length,
       'download-bytes': plan.downloadBytes,
       ...keptFigures(plan),
