@@ -16,7 +16,7 @@ import { predictableServerSteps } from './predictable-server-steps.ts';
 import { assembleSettings, type AssembledSettings } from './settings.ts';
 import type { Surroundings } from './surroundings.ts';
 import { checkoutsOf } from './code.ts';
-import { servicesOf } from './services.ts';
+import { predictableServiceSteps, servicesOf } from './services.ts';
 import { databaseOf, modeOf, secretsOf, secretValues, worldOf, type World } from './world.ts';
 import { deadlineOf, recordOutputs, type ActionResult } from './window-session.ts';
 
@@ -216,6 +216,7 @@ function predictableSteps(plan: Plan): readonly PredictableStep[] {
     { phase: 'enable-maintenance', step: 'hook', closed: false, work: 'moment' },
     { phase: 'enable-maintenance', step: 'flag', closed: true, work: 'moment' },
     { phase: 'enable-maintenance', step: 'drain', closed: true, work: 'moment' },
+    ...predictableServiceSteps(plan, 'stop'),
     ...(needsCopy
       ? [{ phase: 'run-db-maintenance', step: 'clone', closed: true, work: 'copy' } as const]
       : []),
@@ -232,6 +233,7 @@ function predictableSteps(plan: Plan): readonly PredictableStep[] {
       : []),
     ...steps('closed'),
     ...predictableServerSteps(plan, 'closed'),
+    ...predictableServiceSteps(plan, 'start'),
     { phase: 'smoke-test', step: 'checks', closed: true, work: 'moment' },
     { phase: 'disable-maintenance', step: 'lift-flag', closed: true, work: 'moment' },
   ];

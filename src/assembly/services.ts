@@ -1,9 +1,10 @@
 import { posix } from 'node:path';
 import { selectedHosts } from '../phases/selected-hosts.ts';
 import type { Plan } from '../plan/plan.ts';
+import type { PredictableStep } from '../plan/prediction.ts';
 import type { ServiceSettings } from '../plan/settings/services.ts';
 import type { Host } from '../ports/host.ts';
-import type { ManagedService, Service } from '../ports/services.ts';
+import type { ManagedService, ResumeMoment, Service } from '../ports/services.ts';
 import { placeOf } from '../record/window-record.ts';
 import { commandService } from '../services/command.ts';
 import { composeService } from '../services/compose.ts';
@@ -30,11 +31,40 @@ export function servicesOf(
     settleSeconds: settings.settle,
     mayKill: 'kill' in settings && settings.kill,
     beforeDrain: settings.beforeDrain ?? isByClock(settings),
-    resume: settings.resume ?? (isByClock(settings) ? 'when-open' : 'before-tests'),
+    resume: settings.resume ?? defaultResume(settings),
     on: selectedHosts(world.fleet, settings.on).map((host) =>
       serviceOn(host, settings, { windowId, folder }),
     ),
   }));
+}
+
+/** What the services add to the time for which the site is closed. */
+export function predictableServiceSteps(
+  plan: Plan,
+  what: 'stop' | 'start',
+): readonly PredictableStep[] {
+  const step = (phase: string, id: string): PredictableStep => ({
+    phase,
+    step: id,
+    closed: true,
+    work: 'moment',
+  });
+  const { services } = plan.enableMaintenance;
+  if (what === 'stop') return services.map(({ id }) => step('enable-maintenance', `stop-${id}`));
+  const behindTheDoor = services
+    .filter((settings) => (settings.resume ?? defaultResume(settings)) === 'before-tests')
+    .toReversed();
+  if (behindTheDoor.length === 0) return [];
+  // Whoever comes first starts them.
+  const phase = plan.smokeTest.checks.length > 0 ? 'smoke-test' : 'disable-maintenance';
+  return [
+    ...behindTheDoor.map(({ id }) => step(phase, `start-${id}`)),
+    step(phase, 'services-up-before-tests'),
+  ];
+}
+
+function defaultResume(settings: ServiceSettings): ResumeMoment {
+  return isByClock(settings) ? 'when-open' : 'before-tests';
 }
 
 /** Whether it begins work by the clock: such work ends first and begins last, when people are served again. */

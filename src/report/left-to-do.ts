@@ -6,7 +6,7 @@ import type { RecoveryFacts } from './recovery.ts';
 import type { ReportInput } from './report-input.ts';
 import { codeLeft } from './code-versions.ts';
 import { stepIds } from './step-ids.ts';
-import { servicesLeft } from './stopped-services.ts';
+import { servicesHeld, servicesLeft } from './stopped-services.ts';
 import { lastRow, type TimelineRow } from './timeline.ts';
 
 /** Something that the window leaves to people. */
@@ -62,6 +62,7 @@ function obligations({ input, rows }: LeftToDoFacts): LeftToDo[] {
         `The site is held closed.${who} Repair the system and reopen it with \`disable-maintenance\` (reopen-held), or run \`rollback\` with \`force\`.`,
       ),
       ...(next === undefined ? [] : [urgent(`What the failed step advised: ${next}`)]),
+      ...servicesHeld(status).map(urgent),
     ];
   }
   if (advice !== undefined) return [urgent(`The window is ${status.state}.${who} ${advice}`)];

@@ -114,3 +114,13 @@ export function servicesLeft(status: Pick<WindowStatus, 'services'>): readonly s
         : `The service ${id} on ${host} was not put back as it was: ${note}.`,
     );
 }
+
+/** What a window that is held keeps stopped. */
+export function servicesHeld(status: Pick<WindowStatus, 'services'>): readonly string[] {
+  const stopped = serviceFacts(status).filter(({ now }) => now === 'stopped');
+  return stopped.length === 0
+    ? []
+    : [
+        `Services that this window stopped and that are not proved to run again: ${stopped.map(({ id, host }) => `${id} on ${host}`).join(', ')}. \`disable-maintenance\` (reopen-held) and \`rollback\` start them.`,
+      ];
+}

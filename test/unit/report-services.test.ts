@@ -5,7 +5,13 @@ import { renderHtml } from '../../src/report/html.ts';
 import { renderMarkdown } from '../../src/report/markdown.ts';
 import { buildReport, type Report, type ReportInput } from '../../src/report/report-model.ts';
 import { verdictText } from '../../src/report/wording.ts';
-import { at, goodWindow, migrationRolledBack, planOf } from '../fixtures/record-factory.ts';
+import {
+  at,
+  goodWindow,
+  heldWindow,
+  migrationRolledBack,
+  planOf,
+} from '../fixtures/record-factory.ts';
 
 const web: ServiceRecord = {
   id: 'web',
@@ -94,6 +100,14 @@ describe('services', () => {
       urgent: true,
       text: 'The service reports (unit reports.timer) on web1 was running before this window and is not proved to run again: start it.',
     });
+  });
+
+  test('that a held window keeps stopped are told', () => {
+    const { startedAt: _, ...owed } = web;
+    const report = reportOf(heldWindow(), { services: [owed, left] });
+    expect(report.leftToDo.map(({ text }) => text)).toContain(
+      'Services that this window stopped and that are not proved to run again: web on web1. `disable-maintenance` (reopen-held) and `rollback` start them.',
+    );
   });
 
   test('that were ended by force do not count as stopped gracefully', () => {
