@@ -4,6 +4,7 @@ import type { MigrationFile, TaskOptions, TaskResult } from '../ports/database.t
 import { fail } from '../ports/failure.ts';
 import type { PhaseContext } from './phase.ts';
 import { requireDatabase } from './requirements.ts';
+import { selectedHosts } from './selected-hosts.ts';
 
 type MigrateTask = Extract<TaskSettings, { task: 'migrate' }>;
 
@@ -20,41 +21,33 @@ export async function migrate(
 }
 
 /**
- * The files of a migrate task.
+ * The `.sql` files of a migrate task, in the order of their names: of the repository, which the runner has, or of a
+ * folder on the database host.
  * @throws FailureError `no-migrations`
  */
-export function migrationsOf(
-  context: Pick<PhaseContext, 'host' | 'workspace'>,
+export async function migrationsOf(
+  context: Pick<PhaseContext, 'runner' | 'fleet' | 'workspace'>,
   files: string,
 ): Promise<readonly MigrationFile[]> {
-  return migrationFiles(context, posix.resolve(context.workspace, files));
-}
-
-/**
- * The `.sql` files of a folder on the host, in the order of their names.
- * @throws FailureError `no-migrations`
- */
-export async function migrationFiles(
-  context: Pick<PhaseContext, 'host'>,
-  folder: string,
-): Promise<readonly MigrationFile[]> {
-  const names = (await context.host.list(folder)).filter((name) => name.endsWith('.sql')).sort();
+  const host = files.startsWith('/') ? context.fleet.database : context.runner;
+  const folder = posix.resolve(context.workspace, files);
+  const names = (await host.list(folder)).filter((name) => name.endsWith('.sql')).sort();
   if (names.length === 0) {
     return fail({
       code: 'no-migrations',
-      message: `The folder ${folder} has no .sql files.`,
+      message: `The folder ${folder} (on ${host.name}) has no .sql files.`,
       state: 'No migration was applied.',
-      next: 'Check the path of `files` in the migrate task, on the host.',
+      next: 'Check the path of `files` in the migrate task: an absolute one is on the database host, any other in the repository.',
     });
   }
   return Promise.all(
     names.map(async (name) => {
       const path = posix.join(folder, name);
-      const sql = new TextDecoder().decode(await context.host.readFile(path));
+      const sql = new TextDecoder().decode(await host.readFile(path));
       return {
         name,
         sql,
-        sha256: await context.host.sha256(path),
+        sha256: await host.sha256(path),
         withoutTransaction: /^--\s*no-transaction\s*$/.test(sql.split('\n')[0] ?? ''),
       };
     }),
@@ -66,14 +59,17 @@ async function migrateByCommand(
   task: MigrateTask,
   command: readonly string[],
 ): Promise<TaskResult> {
-  const { host, progress, workspace } = context;
+  const { fleet, progress, workspace } = context;
+  const host = selectedHosts(fleet, task.on)[0] ?? fleet.control;
+  // The repository is on the runner's own host; elsewhere there is none.
+  const folder = task.workingDirectory ?? (host.name === 'local' ? workspace : undefined);
   const [program = '', ...rest] = command;
   const show = (line: string): void => {
     progress.info(line);
   };
   const result = await host.run({
     argv: [program, ...rest],
-    workingDirectory: workspace,
+    ...(folder === undefined ? {} : { workingDirectory: folder }),
     env: variablesFor(context, task),
     onStdoutLine: show,
     onStderrLine: show,

@@ -32,3 +32,12 @@ export function selectedHosts(fleet: Fleet, selector: HostSelector): readonly Ho
     }
   }
 }
+
+/** Whether the plan has the machines that a setting means. */
+export function isInPlan(fleet: Fleet, selector: HostSelector): boolean {
+  try {
+    return selectedHosts(fleet, selector).length > 0;
+  } catch {
+    return false;
+  }
+}

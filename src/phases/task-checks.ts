@@ -10,9 +10,13 @@ import {
   unconsented,
   type Unconsented,
 } from './task-consent.ts';
+import { isInPlan, selectedHosts } from './selected-hosts.ts';
 import { archiveOptions, limitsOf } from './task-options.ts';
 
-type TaskCheckContext = Pick<PreflightContext, 'plan' | 'database' | 'host' | 'workspace'>;
+type TaskCheckContext = Pick<
+  PreflightContext,
+  'plan' | 'database' | 'runner' | 'fleet' | 'workspace'
+>;
 
 /** What can be known of the tasks before anything is touched. */
 export async function checkTasks(context: TaskCheckContext): Promise<readonly Check[]> {
@@ -57,7 +61,7 @@ async function checkConsent(
 
 /** Asks what the task would refuse; resolves to what people should know. */
 function previewOf(
-  { plan }: TaskCheckContext,
+  { plan, fleet }: TaskCheckContext,
   database: Database,
   task: PlannedTask,
 ): (() => Promise<readonly string[]>) | undefined {
@@ -77,6 +81,11 @@ function previewOf(
         });
     case 'repack':
       return () => database.previewRepack(settings.tables, limits);
+    case 'migrate':
+      return settings.command === undefined || isInPlan(fleet, settings.on)
+        ? undefined
+        : // eslint-disable-next-line @typescript-eslint/require-await -- throws what the plan lacks
+          async () => selectedHosts(fleet, settings.on).map(({ name }) => name);
     default:
       return undefined;
   }

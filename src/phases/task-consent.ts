@@ -13,7 +13,7 @@ export interface Unconsented extends DangerousStatement {
   readonly where: string;
 }
 
-export type ConsentContext = Pick<PhaseContext, 'database' | 'host' | 'workspace'>;
+export type ConsentContext = Pick<PhaseContext, 'database' | 'runner' | 'fleet' | 'workspace'>;
 
 /** Whether the statements of a task are read for what needs consent; a command of the user's cannot be read. */
 export function isRead({ settings }: PlannedTask): boolean {

@@ -27,6 +27,13 @@ describe('what preflight knows of the tasks', () => {
     );
   });
 
+  test('tells that a migration command is for a host that the plan does not have', async () => {
+    const task = { task: 'migrate', command: ['rake'], on: 'ssh://elsewhere.example.org' };
+    expect(await checksOf([task])).toMatchObject([
+      { verdict: 'failed', value: expect.stringContaining('no host ssh://elsewhere.example.org') },
+    ]);
+  });
+
   test('names file, line, statement and the key that would allow it', async () => {
     await world.host.makeDirectory('/m', 0o755);
     await world.host.writeFile('/m/1.sql', 'create table a ();\ntruncate log;', { mode: 0o644 });
@@ -57,7 +64,7 @@ describe('what preflight knows of the tasks', () => {
       { verdict: 'failed', value: expect.stringContaining('does not end') },
     ]);
     expect(await checksOf([{ task: 'migrate', files: '/nowhere' }])).toMatchObject([
-      { verdict: 'failed', value: 'The folder /nowhere has no .sql files.' },
+      { verdict: 'failed', value: 'The folder /nowhere (on memory) has no .sql files.' },
     ]);
   });
 

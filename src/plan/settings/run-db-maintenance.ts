@@ -3,6 +3,7 @@ import { dangers } from '../../ports/dangerous-sql.ts';
 import {
   absolutePath,
   hostPath,
+  hostSelector,
   duration,
   group,
   kebabName,
@@ -85,7 +86,9 @@ const migrate = group({
     .describe('Always `closed`: after the restore point was taken.'),
   files: hostPath()
     .optional()
-    .describe('Folder of `.sql` files on the host, run in the order of their names, each once.'),
+    .describe(
+      'Folder of `.sql` files, run in the order of their names, each once: an absolute path on the database host, or one from the root of the repository.',
+    ),
   'checksum-table': line()
     .prefault('maintenance_window_migrations')
     .describe('Table that remembers which files ran, and their checksums.'),
@@ -94,7 +97,15 @@ const migrate = group({
     .min(1)
     .optional()
     .describe(
-      'Your migration tool instead of `files`: program and arguments, run without a shell from the root of the repository.',
+      'Your migration tool instead of `files`: program and arguments, run without a shell.',
+    ),
+  on: hostSelector()
+    .prefault('control')
+    .describe('Host that `command` runs on; of several the first.'),
+  'working-directory': absolutePath()
+    .optional()
+    .describe(
+      "Folder on that host that `command` runs in; by default the checked-out repository on `local`, else the user's home.",
     ),
   environment: z
     .array(
