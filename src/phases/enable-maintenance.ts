@@ -94,9 +94,10 @@ export async function setFlag(context: PhaseContext, callingPhase: string): Prom
     title: 'Close the site to the public',
     blast: 'app',
     observe: async () => {
-      const state = await mode.state();
+      // A host that cannot be looked at fails the step itself, which is written down.
+      const state = await mode.state().catch(() => undefined);
       const { closedAt } = record.status.maintenance ?? {};
-      if (state.kind !== 'closed' || closedAt === undefined) return undefined;
+      if (state?.kind !== 'closed' || closedAt === undefined) return undefined;
       const view = await watchDoors(context, doors, { accepted, timeoutSeconds: 2 });
       return view.kind === 'seen'
         ? { closedAt, observed: view.observed, seconds: view.seconds }

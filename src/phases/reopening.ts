@@ -114,7 +114,7 @@ async function openDoors(context: PhaseContext): Promise<Opened> {
     timeoutSeconds: left(seconds),
   });
   if (view.kind === 'seen') {
-    const also = hosts.length === 0 ? '' : `, also at ${hosts.length} web host(s) themselves`;
+    const also = hosts.length === 0 ? '' : ", also at each web host's own address";
     return {
       kind: 'open',
       at: view.first,

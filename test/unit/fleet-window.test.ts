@@ -95,6 +95,20 @@ describe('closing several hosts', () => {
     expect(context.record.status.state).toBe('rolled-back');
   });
 
+  test('that cannot look at a host is a failed step in the journal, with no door touched', async () => {
+    const context = await fleet.contextOf({
+      state: 'prepared',
+      maintenance: { mode: 'fake', prior },
+    });
+    for (const door of fleet.doors) door.isHooked = true;
+    fleet.doors[1].bend = { state: 'fails', open: 'fails' };
+    const failure = failureIn(await enable(context));
+    expect(failure.message).toContain('One web host could not be looked at before closing: web2');
+    expect(context.record.journal.at(-1)).toMatchObject({ step: 'flag', event: 'failed' });
+    expect(fleet.doors.flatMap(({ calls }) => calls)).not.toContain('close');
+    expect(context.record.status.state).toBe('closing');
+  });
+
   test('is undone when a health path is not answered while closed', async () => {
     const plan = { 'load-balancer': { 'health-path': '/not-exempt-anywhere' } };
     const context = await fleet.contextOf({}, { plan });
