@@ -84,8 +84,7 @@ function previewOf(
     case 'migrate':
       return settings.command === undefined || isInPlan(fleet, settings.on)
         ? undefined
-        : // eslint-disable-next-line @typescript-eslint/require-await -- throws what the plan lacks
-          async () => selectedHosts(fleet, settings.on).map(({ name }) => name);
+        : async () => selectedHosts(fleet, settings.on).map(({ name }) => name);
     default:
       return undefined;
   }

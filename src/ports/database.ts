@@ -1,3 +1,4 @@
+import type { DangerousStatement } from './dangerous-sql.ts';
 import type { DatabaseProperties } from './database-properties.ts';
 
 export type { DatabaseProperties } from './database-properties.ts';
@@ -94,6 +95,22 @@ export interface TaskResult {
   readonly figures: Readonly<Record<string, number>>;
   /** The post-condition that was observed. */
   readonly proof: string;
+  /** Advice for people, the worst first; bounded in number. */
+  readonly findings?: readonly Finding[];
+}
+
+/** Something that a person should look at, with what would mend it. */
+export interface Finding {
+  /** Kebab-case, for instance `unused-index`. */
+  readonly kind: string;
+  /** What it is about, for instance `public.orders`. */
+  readonly object: string;
+  /** What was measured, with units. */
+  readonly observed: string;
+  /** The exact statement to run, when one would mend it. */
+  readonly statement?: string;
+  /** Why it matters, and what to think of first. */
+  readonly why: string;
 }
 
 /** Limits that every statement of a task runs under; seconds, 0 means none. */
@@ -114,6 +131,20 @@ export interface MigrationFile {
   readonly sha256: string;
   /** Whether the file must run outside a transaction (its first line is `-- no-transaction`). */
   readonly withoutTransaction: boolean;
+}
+
+/** Rows to move out of a table. */
+export interface ArchiveOptions extends TaskOptions {
+  readonly table: string;
+  /** An SQL condition on the columns of the table. */
+  readonly where: string;
+  readonly target:
+    | { readonly kind: 'table'; readonly name: string }
+    /** Absolute path on the host; belongs to this task of this window alone. */
+    | { readonly kind: 'folder'; readonly path: string };
+  /** Rows in one transaction. */
+  readonly batchSize: number;
+  readonly pauseSeconds: number;
 }
 
 /** What a write that was taken back showed. */
@@ -200,7 +231,12 @@ export interface Database {
   // Tasks
   vacuum(
     tables: readonly string[] | 'all',
-    options: TaskOptions & { readonly analyze: boolean; readonly jobs: number },
+    options: TaskOptions & {
+      readonly analyze: boolean;
+      readonly jobs: number;
+      /** Writes the tables anew, with a lock against readers too. */
+      readonly full: boolean;
+    },
   ): Promise<TaskResult>;
   analyze(
     tables: readonly string[] | 'all',
@@ -225,6 +261,48 @@ export interface Database {
     },
   ): Promise<TaskResult>;
   /**
+   * Moves the rows that match, in batches; each row is in one place at any moment, and a killed run is gone on with.
+   * CSV files and their manifests are durable before their rows are removed.
+   */
+  archive(options: ArchiveOptions): Promise<TaskResult>;
+  /** Refreshes materialized views in the order in which they read from each other. */
+  refresh(
+    views: readonly string[] | 'all',
+    options: TaskOptions & { readonly concurrently: boolean },
+  ): Promise<TaskResult>;
+  /** Writes tables anew by pg_repack; ends nobody's session, and leaves nothing of its own behind. */
+  repack(tables: readonly string[] | 'all', options: TaskOptions): Promise<TaskResult>;
+  /** Looks for what slows queries down or will stop them; changes nothing. */
+  optimizeQueries(options: TaskOptions & { readonly atMost: number }): Promise<TaskResult>;
+
+  // What can be known before a task runs: each throws what the task would throw before it changed anything,
+  // and returns what people should know.
+  previewArchive(options: ArchiveOptions): Promise<readonly string[]>;
+  previewRefresh(
+    views: readonly string[] | 'all',
+    options: TaskOptions & { readonly concurrently: boolean },
+  ): Promise<readonly string[]>;
+  previewRepack(
+    tables: readonly string[] | 'all',
+    options: TaskOptions,
+  ): Promise<readonly string[]>;
+  /** Of the files, those that `migrate` would apply; throws what it would throw before it applied one. */
+  pendingMigrations(
+    files: readonly MigrationFile[],
+    options: { readonly checksumTable: string },
+  ): Promise<readonly MigrationFile[]>;
+  /**
+   * The statements of an SQL text that run only with the plan's consent, by their words alone; asks nobody.
+   * @throws FailureError `database-sql-unterminated`
+   */
+  dangersIn(sql: string): readonly DangerousStatement[];
+
+  /** Result of a query as text, first column of the first row; `undefined` when there is no row. Read-only transaction. */
+  queryValue(
+    sql: string,
+    options: { readonly timeoutSeconds: number },
+  ): Promise<string | undefined>;
+  /**
    * Writes, checks deferred constraints, reads back, and rolls back, in one transaction; then proves that it is
    * aborted. Refuses SQL that does anything but write and read, or that would end the transaction.
    */
@@ -234,9 +312,4 @@ export interface Database {
     readonly role?: string;
     readonly timeoutSeconds: number;
   }): Promise<WriteCanary>;
-  /** Result of a query as text, first column of the first row; `undefined` when there is no row. Read-only transaction. */
-  queryValue(
-    sql: string,
-    options: { readonly timeoutSeconds: number },
-  ): Promise<string | undefined>;
 }
