@@ -13,8 +13,8 @@ __webpack_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: external "node:os"
 var external_node_os_ = __webpack_require__(48161);
-// EXTERNAL MODULE: ./lib/actions/catalogue.js + 71 modules
-var catalogue = __webpack_require__(31094);
+// EXTERNAL MODULE: ./lib/actions/catalogue.js + 131 modules
+var catalogue = __webpack_require__(2006);
 // EXTERNAL MODULE: ./lib/runner/cancellation.js
 var cancellation = __webpack_require__(93147);
 // EXTERNAL MODULE: ./lib/runner/failure-text.js
@@ -103,22 +103,18 @@ function terminalProgress(write, now) {
 
 // EXTERNAL MODULE: ./lib/assembly/settings.js + 5 modules
 var settings = __webpack_require__(38468);
-// EXTERNAL MODULE: ./lib/assembly/window-session.js + 1 modules
-var window_session = __webpack_require__(30528);
-// EXTERNAL MODULE: ./lib/assembly/world.js + 79 modules
-var assembly_world = __webpack_require__(55460);
+// EXTERNAL MODULE: ./lib/assembly/window-session.js + 5 modules
+var window_session = __webpack_require__(60934);
 // EXTERNAL MODULE: ./lib/record/life.js
 var life = __webpack_require__(60859);
 ;// CONCATENATED MODULE: ./lib/cli/window-status.js
 
 
 
-
 /** Tells where the window stands and what is left to do; touches nothing. */
 function windowStatus(surroundings) {
-    return (0,window_session/* guarded */.Nj)(async () => {
-        const world = (0,assembly_world/* worldOf */.cO)(surroundings);
-        const { plan, known } = await (0,settings/* assembleSettings */.Q)('report', surroundings, world.host);
+    return (0,window_session/* guarded */.Nj)(surroundings, async (machines) => {
+        const { plan, known } = await (0,settings/* assembleSettings */.Q)('report', surroundings, machines);
         if (known === undefined) {
             const reason = `there is no window of the name ${plan.name ?? ''} under ${plan.stateDir}`;
             return { outcome: { kind: 'skipped', reason, outputs: {} }, outputs: {} };
