@@ -78,7 +78,12 @@ export function systemdUnit(host: Host, options: UnitOptions): Service {
     state,
     stop: (seconds) => act('stop', seconds),
     kill: () => act('kill', 30, '--kill-whom=all', '--signal=SIGKILL'),
-    start: (_mark, seconds) => act('start', seconds),
+    start: async (_mark, seconds) => {
+      // Earlier starts of it, ours or its own, must not count against this one (StartLimitBurst in systemd.unit(5)). It
+      // may be refused, for a unit that is not loaded: then nothing counts.
+      await host.run({ ...(await systemctl('reset-failed', unit)), timeoutSeconds: 30 });
+      await act('start', seconds);
+    },
     log: async () => {
       const field = scope === 'user' ? '--user-unit' : '--unit';
       const result = await host.run({
