@@ -4,7 +4,7 @@ import { isOfLoadBalancer } from './load-balancer.ts';
 import type { PhaseContext } from './phase.ts';
 import { isClosedFor } from './public-view.ts';
 import { requireMode } from './requirements.ts';
-import { startServices } from './services.ts';
+import { startServices } from './services/start.ts';
 
 /** Opens what was closed, as many hosts as can be opened, and proves it. */
 export async function undoClosing(context: PhaseContext, callingPhase: string): Promise<void> {

@@ -6,7 +6,7 @@ import type { WindowStatus } from '../record/status.ts';
 import { conclude, done, skipped, type PhaseContext, type PhaseOutcome } from './phase.ts';
 import { closeAgain, liftFlag } from './reopening.ts';
 import { requireMode, requireState } from './requirements.ts';
-import { startServices } from './services.ts';
+import { startServices } from './services/start.ts';
 
 const phase = 'disable-maintenance';
 

@@ -7,7 +7,8 @@ import { leaveLoadBalancer, requireDrainable } from './load-balancer.ts';
 import { conclude, done, type PhaseContext, type PhaseOutcome } from './phase.ts';
 import { closedAnswer, isClosedFor } from './public-view.ts';
 import { requireMode, requireState } from './requirements.ts';
-import { demandServices, stopServices } from './services.ts';
+import { demandServices } from './services/check.ts';
+import { stopServices } from './services/stop.ts';
 import { markLogs } from './smoke-checks/log-marks.ts';
 
 const phase = 'enable-maintenance';

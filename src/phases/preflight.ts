@@ -12,7 +12,7 @@ import { checkDoors, checkHosts } from './host-checks.ts';
 import { checkDrainable } from './load-balancer.ts';
 import type { PhaseContext } from './phase.ts';
 import { checkCode } from './code.ts';
-import { checkServices } from './services.ts';
+import { checkServices } from './services/check.ts';
 import { previewServers, type ServerPreview } from './server-preview.ts';
 import { runChecks } from './smoke-test.ts';
 import { checkTasks } from './task-checks.ts';

@@ -13,7 +13,8 @@ import { conclude, done, skipped, type PhaseContext, type PhaseOutcome } from '.
 import { liftFlag } from './reopening.ts';
 import { requireMode } from './requirements.ts';
 import { unseal } from './restore-point.ts';
-import { quietServices, startServices } from './services.ts';
+import { startServices } from './services/start.ts';
+import { quietServices } from './services/stop.ts';
 import { provenChecks } from './smoke-test.ts';
 import { acceptedLoss, lossFoundClosed, refuseLoss } from './write-loss.ts';
 

@@ -5,7 +5,7 @@ import { onEach } from '../ports/fleet.ts';
 import { runStep } from '../record/step.ts';
 import { hasFailed, type SmokeResult } from '../record/status.ts';
 import { conclude, done, skipped, type PhaseContext, type PhaseOutcome } from './phase.ts';
-import { startServices } from './services.ts';
+import { startServices } from './services/start.ts';
 import { failed, type CheckContext, type Verdict } from './smoke-checks/check-kind.ts';
 import { markLogs } from './smoke-checks/log-marks.ts';
 import { kindOf } from './smoke-checks/registry.ts';

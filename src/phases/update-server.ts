@@ -5,7 +5,7 @@ import { conclude, done, skipped, type PhaseContext, type PhaseOutcome } from '.
 import { requireState } from './requirements.ts';
 import { describeRestorePoint, takeRestorePoint } from './restore-point.ts';
 import { selectedHosts } from './selected-hosts.ts';
-import { stopServices } from './services.ts';
+import { stopServices } from './services/stop.ts';
 import { foundDone, refuseUnfinished } from './server-tasks/command.ts';
 import {
   changesData,

@@ -8,7 +8,7 @@ import { localHost } from '../../src/hosts/local.ts';
 import { disableMaintenance } from '../../src/phases/disable-maintenance.ts';
 import { enableMaintenance } from '../../src/phases/enable-maintenance.ts';
 import type { PhaseContext } from '../../src/phases/phase.ts';
-import { checkServices } from '../../src/phases/services.ts';
+import { checkServices } from '../../src/phases/services/check.ts';
 import type { Host } from '../../src/ports/host.ts';
 import { systemdUnit } from '../../src/services/systemd.ts';
 import { FakeWorld } from '../fixtures/fake-world.ts';

@@ -3,12 +3,9 @@ import { disableMaintenance } from '../../src/phases/disable-maintenance.ts';
 import { enableMaintenance } from '../../src/phases/enable-maintenance.ts';
 import type { PhaseContext } from '../../src/phases/phase.ts';
 import { rollback } from '../../src/phases/rollback.ts';
-import {
-  checkServices,
-  startServices,
-  whatToStart,
-  whatToStop,
-} from '../../src/phases/services.ts';
+import { checkServices } from '../../src/phases/services/check.ts';
+import { startServices, whatToStart } from '../../src/phases/services/start.ts';
+import { whatToStop } from '../../src/phases/services/stop.ts';
 import { smokeTest } from '../../src/phases/smoke-test.ts';
 import type { ManagedService } from '../../src/ports/services.ts';
 import type { ServiceRecord } from '../../src/record/services.ts';
