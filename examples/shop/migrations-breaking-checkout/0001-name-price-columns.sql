@@ -3,4 +3,4 @@
 
 alter table products rename column price_cents to unit_price_cents;
 
-update shop_schema set version = 2 where version < 2;
+update shop_schema set version = 2 where version <> 2;
