@@ -227,6 +227,7 @@ describe('a good window, step by step as the workflow runs it', () => {
     expect((await readdir(window.reportFolder)).sort()).toEqual([
       'report.html',
       'report.json',
+      'report.junit.xml',
       'report.md',
     ]);
     const read = (name: string) => readFile(join(window.reportFolder, name), 'utf8');
