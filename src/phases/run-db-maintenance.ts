@@ -3,6 +3,7 @@ import { fail, failureOf } from '../ports/failure.ts';
 import { blastClasses } from '../record/life.ts';
 import { runStep, skipStep } from '../record/step.ts';
 import type { WindowStatus } from '../record/status.ts';
+import { refuseHalfDone } from './half-done-changes.ts';
 import { conclude, done, skipped, type PhaseContext, type PhaseOutcome } from './phase.ts';
 import { planTasks, titleOf, type PlannedTask } from './planned-tasks.ts';
 import { requireDatabase, requireState } from './requirements.ts';
@@ -26,7 +27,10 @@ export function runDbMaintenance(
     const tasks = planTasks(context.plan.runDbMaintenance.tasks);
     const online = tasks.filter((task) => task.stage === 'online');
     const closed = tasks.filter((task) => task.stage === 'closed');
-    if (options.stage !== 'online' && closed.length > 0) refuseWhileOpen(context);
+    if (options.stage !== 'online' && closed.length > 0) {
+      refuseWhileOpen(context);
+      refuseHalfDone(context, 'update-server');
+    }
     const now = tasks.filter(({ stage }) => options.stage === 'all' || stage === options.stage);
     await readStatements(context, now);
     if (options.stage !== 'closed') await runTasks(context, online);
@@ -100,7 +104,7 @@ async function runClosed(
       'no task changes schema or data',
     );
   }
-  if (record.status.state !== 'changed') await record.become('changing');
+  if (record.status.state !== 'changing') await record.become('changing');
   await runTasks(context, tasks);
   await record.become('changed');
   return { 'restore-point': record.status.restorePoint?.kind ?? 'none' };

@@ -1,6 +1,7 @@
 import { fail, failureOf } from '../ports/failure.ts';
 import type { RecordedServerTask } from '../record/status.ts';
 import { runStep, skipStep } from '../record/step.ts';
+import { refuseHalfDone } from './half-done-changes.ts';
 import { conclude, done, skipped, type PhaseContext, type PhaseOutcome } from './phase.ts';
 import { requireState } from './requirements.ts';
 import { describeRestorePoint, takeRestorePoint } from './restore-point.ts';
@@ -50,6 +51,7 @@ export function updateServer(
         ['closed', 'changing', 'changed'],
         'Close the site first with `enable-maintenance`: these tasks change what the public works with.',
       );
+      refuseHalfDone(context, 'run-db-maintenance');
     }
     // Asked before any task runs: a refusal leaves nothing half done.
     for (const { task, place } of chosen) {
