@@ -161,8 +161,7 @@ function outcomeOf(looked: PreflightResult, dryRun: boolean): PhaseOutcome {
           .map((check) => `${check.title}: ${check.value.replace(/\.$/, '')}`)
           .join('; ')}.`,
         state: 'Nothing was touched.',
-        next: failed
-          .map((check) => check.next ?? '')
+        next: [...new Set(failed.map((check) => check.next ?? ''))]
           .filter((next) => next !== '')
           .join(' '),
       },

@@ -67,8 +67,8 @@ export async function notUndone(
   return {
     ...failure,
     message: `${failure.message} Undoing it did not succeed: ${obstacle.message}`,
-    state: `${stateWords(doors)}; the hook may still be in the site files.`,
-    next: 'Run `rollback`, which opens the site, proves it and gives the site files back.',
+    state: `${stateWords(doors)}; what the mode put in place may still be there.`,
+    next: 'Run `rollback`, which opens the site, proves it and gives back what was there before.',
   };
 }
 

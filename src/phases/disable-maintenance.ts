@@ -10,7 +10,7 @@ import { startServices } from './services/start.ts';
 
 const phase = 'disable-maintenance';
 
-/** Reopens what this window closed, proves it, and gives the site files back. */
+/** Reopens what this window closed, proves it, and gives back what was there before. */
 export function disableMaintenance(
   context: PhaseContext,
   options: { readonly reopenHeld: boolean },
@@ -68,7 +68,7 @@ function reopeningOf({ state, reopening }: WindowStatus): NonNullable<WindowStat
   return { ...reopening, from: from ?? reopening?.from ?? 'changed' };
 }
 
-/** Gives the site files back as they were; with `hook: keep` it stays for the next window. */
+/** Gives back what the mode found; with `hook: keep` what it put in place stays for the next window. */
 export async function giveBack(context: PhaseContext, callingPhase: string): Promise<void> {
   const { plan, record } = context;
   const mode = requireMode(context);
@@ -76,7 +76,7 @@ export async function giveBack(context: PhaseContext, callingPhase: string): Pro
     await skipStep(
       context,
       callingPhase,
-      { id: 'give-back', title: 'Give the site files back' },
+      { id: 'give-back', title: 'Give back what was there before' },
       'the plan keeps the hook',
     );
     return;
@@ -85,7 +85,7 @@ export async function giveBack(context: PhaseContext, callingPhase: string): Pro
   if (prior === undefined) return;
   await runStep(context, callingPhase, {
     id: 'give-back',
-    title: 'Give the site files back',
+    title: 'Give back what was there before',
     blast: 'app',
     observe: async () => {
       const { restoration } = record.status.maintenance ?? {};

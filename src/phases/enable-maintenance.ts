@@ -1,5 +1,7 @@
 import { formatDuration } from '../plan/duration.ts';
+import type { ModeName } from '../plan/modes.ts';
 import { fail, failureOf } from '../ports/failure.ts';
+import type { MaintenanceMode } from '../ports/maintenance-mode.ts';
 import { runStep, skipStep } from '../record/step.ts';
 import { notUndone, undoClosing } from './closing-undone.ts';
 import { doorsToClose, missingInWords, proveWaysIn, watchDoors } from './doors.ts';
@@ -14,8 +16,8 @@ import { markLogs } from './smoke-checks/log-marks.ts';
 const phase = 'enable-maintenance';
 
 /**
- * Closes the site: hook (ahead of time, with `prepareOnly`), flag, proof from outside, drain. When the proof or
- * the drain fails, everything is undone.
+ * Closes the site: the mode is got ready (ahead of time, with `prepareOnly`), flag, proof from outside, drain. When the
+ * proof or the drain fails, everything is undone.
  */
 export function enableMaintenance(
   context: PhaseContext,
@@ -37,7 +39,7 @@ export function enableMaintenance(
     requireDrainable(context);
     await markLogs(context, 'window');
     await installHook(context);
-    if (options.prepareOnly) return done('the hook is in place; closing is a flag now');
+    if (options.prepareOnly) return done(preparedWords(requireMode(context)));
     await closeDoor(context);
     return done(
       `the public sees 503 since ${record.status.maintenance?.closedAt ?? '?'}`,
@@ -46,13 +48,19 @@ export function enableMaintenance(
   });
 }
 
-/** Puts the hook in place and proves it; used by `rollback` too, when it must close. */
+function preparedWords({ shows }: MaintenanceMode): string {
+  return shows === 'header'
+    ? 'the hook is in place; closing is a flag now'
+    : 'what was there before is recorded; the site is still open';
+}
+
+/** Gets the mode ready to close (for nginx: puts the hook in place and proves it); used by `rollback` too. */
 export async function installHook(context: PhaseContext, callingPhase = phase): Promise<void> {
   const { record } = context;
   const mode = requireMode(context);
   await runStep(context, callingPhase, {
     id: 'hook',
-    title: `Put the ${mode.kind} hook in place`,
+    title: `Get maintenance mode ready (${mode.kind})`,
     blast: 'app',
     observe: async () => {
       const prior = record.status.maintenance?.prior;
@@ -60,7 +68,7 @@ export async function installHook(context: PhaseContext, callingPhase = phase): 
     },
     perform: async () => {
       // What a killed attempt recorded is the truth about the state before; it is computed again only when the
-      // site files were given back since.
+      // it was given back since.
       const { maintenance } = record.status;
       if (maintenance === undefined || maintenance.restoration !== undefined) {
         const { restoration: given, ...rest } = maintenance ?? {
@@ -79,7 +87,10 @@ export async function installHook(context: PhaseContext, callingPhase = phase): 
       await mode.install(record.status.maintenance?.prior);
       return { live: true };
     },
-    describe: () => 'the hook answers at the public URL; the site is still open',
+    describe: () =>
+      mode.shows === 'header'
+        ? 'the hook answers at the public URL; the site is still open'
+        : preparedWords(mode),
   });
 }
 
@@ -129,9 +140,16 @@ export async function setFlag(context: PhaseContext, callingPhase: string): Prom
   });
 }
 
+const closingAdvice: Readonly<Record<ModeName, string>> = {
+  nginx:
+    'Check that public-url leads to the server blocks of site-files, and that no cache or proxy before them answers.',
+  app: 'Check that the application answers 503 at public-url when app-key is set and app-reload-command has run (a slow restart needs a longer close-timeout), and that no cache or proxy before it answers.',
+  command:
+    'Check that the site answers 503 at public-url after close-command (a slow one needs a longer close-timeout), and that no cache or proxy before it answers.',
+};
+
 function notClosedAdvice({ plan, fleet }: PhaseContext): string {
-  const advice =
-    'Check that public-url leads to the server blocks of site-files, and that no cache or proxy before them answers.';
+  const advice = closingAdvice[plan.enableMaintenance.mode];
   return fleet.web.some(({ address }) => address !== undefined) &&
     plan.loadBalancer.healthPath === undefined
     ? `${advice} Where a load balancer stands before the web hosts, name its load-balancer.health-path.`
@@ -167,7 +185,7 @@ async function closeDoor(context: PhaseContext): Promise<void> {
         ? {
             ...failure,
             state:
-              'Everything was undone: the site is open as before, the site files are as before.',
+              'Everything was undone: the site is open, and what closes it is as it was before.',
           }
         : await notUndone(context, failure, obstacle),
       error,

@@ -179,7 +179,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
   'disable-maintenance': {
     title: 'Disable maintenance mode',
     description:
-      'Lifts only what this window set, proves that the public URL answers from the application, and gives the site files back byte for byte.',
+      'Lifts only what this window set, proves that the public URL answers from the application, and gives back byte for byte what was there before.',
     replaces: 'Step 5, disable maintenance mode, and step 6, verify',
     section: disableMaintenanceShape,
     groups: ['database', 'load-balancer', ...machines],

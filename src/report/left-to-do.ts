@@ -70,7 +70,9 @@ function obligations({ input, rows }: LeftToDoFacts): LeftToDo[] {
   if (status.state === 'prepared' && hooked) {
     return [
       later(
-        'The hook is still in the site files, with the site open: run `rollback` to take it out.',
+        status.maintenance?.mode === 'nginx'
+          ? 'The hook is still in the site files, with the site open: run `rollback` to take it out.'
+          : 'Maintenance mode is still ready to close, with the site open: run `rollback` to take that back.',
       ),
     ];
   }
@@ -116,7 +118,13 @@ function cleanUp({ input, recovery }: LeftToDoFacts): LeftToDo[] {
     }
   }
   if (status.state === 'reopened' && plan.disableMaintenance.hook === 'keep') {
-    items.push(later('The hook stays in the site files for the next window, as planned.'));
+    items.push(
+      later(
+        status.maintenance?.mode === 'nginx'
+          ? 'The hook stays in the site files for the next window, as planned.'
+          : 'Maintenance mode stays ready for the next window, as planned.',
+      ),
+    );
   }
   return items;
 }

@@ -127,7 +127,7 @@ describe('draining', () => {
       failure: {
         code: 'not-drained',
         message: 'After 30 s 3 database session(s) are still at work.',
-        state: 'Everything was undone: the site is open as before, the site files are as before.',
+        state: 'Everything was undone: the site is open, and what closes it is as it was before.',
       },
     });
     expectUndone(status);
@@ -152,7 +152,7 @@ describe('a proof that fails undoes everything', () => {
         code: 'not-closed',
         message:
           'The public URL https://shop.example.org/ did not answer 503 with our header within 15 s; it answered 200 without X-Maintenance.',
-        state: 'Everything was undone: the site is open as before, the site files are as before.',
+        state: 'Everything was undone: the site is open, and what closes it is as it was before.',
       },
     });
     expectUndone(status);

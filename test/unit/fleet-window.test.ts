@@ -85,7 +85,7 @@ describe('closing several hosts', () => {
       code: 'not-closed',
       message:
         'Web host web2 at web2:80 did not answer 503 with our header within 15 s; it answered no answer (timeout).',
-      state: 'Everything was undone: the site is open as before, the site files are as before.',
+      state: 'Everything was undone: the site is open, and what closes it is as it was before.',
     });
     expect(failure.next).toContain('load-balancer.health-path');
     expect([doors(), hooks()]).toEqual([
@@ -355,7 +355,7 @@ describe('draining through the load balancer', () => {
     expect(failureIn(await enable(context))).toMatchObject({
       code: 'load-balancer-not-drained',
       message: expect.stringContaining('After 5 s the public URL') as unknown,
-      state: 'Everything was undone: the site is open as before, the site files are as before.',
+      state: 'Everything was undone: the site is open, and what closes it is as it was before.',
     });
     expect(doors()).toEqual(['open', 'open', 'open']);
   });

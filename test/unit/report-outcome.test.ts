@@ -158,14 +158,16 @@ describe('the outcome', () => {
         at: at(44),
         phase: 'disable-maintenance',
         step: 'give-back',
-        title: 'Give the site files back',
+        title: 'Give back what was there before',
         event: 'failed' as const,
         detail: 'No space left.',
       },
     ];
     const { outcome } = buildReport({ ...good, record: { ...good.record, journal } });
     expect(outcome.kind).toBe('completed-with-issues');
-    expect(outcome.sentence).toContain('disable-maintenance (give the site files back) failed');
+    expect(outcome.sentence).toContain(
+      'disable-maintenance (give back what was there before) failed',
+    );
   });
 
   test('of a failure before closing tells that the public was served', () => {

@@ -170,7 +170,7 @@ describe('a service that does not stop', () => {
       failure: {
         code: 'service-not-stopped',
         message: 'fake workers on worker2 did not end within 30 s; it is deactivating.',
-        state: 'Everything was undone: the site is open as before, the site files are as before.',
+        state: 'Everything was undone: the site is open, and what closes it is as it was before.',
       },
     });
     expect([world.door.kind, context.record.status.state]).toEqual(['open', 'rolled-back']);

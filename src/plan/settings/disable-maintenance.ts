@@ -5,7 +5,7 @@ export const disableMaintenanceShape = {
   hook: setting(z.enum(['remove', 'keep'], 'is remove or keep').prefault('remove'), {
     form: 'text',
     description:
-      'Whether the site files are given back byte for byte, or the hook stays for the next window.',
+      'Whether what was there before is given back byte for byte, or what the mode put in place (nginx: the hook) stays for the next window.',
   }),
   'open-timeout': setting(duration().prefault('30s'), {
     form: 'text',

@@ -211,6 +211,6 @@ export const enableMaintenanceInvocation = {
   'prepare-only': setting(z.boolean('is true or false').prefault(false), {
     form: 'flag',
     description:
-      'Puts the hook in place and proves it, without closing; closing is then only a flag.',
+      'Gets the mode ready and proves it, without closing (nginx: the hook is in place, and closing is then only a flag).',
   }),
 };
