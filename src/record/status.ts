@@ -21,7 +21,7 @@ export const backupReceiptSchema = z.object({
   totalRows: z.number(),
   tocEntries: z.number(),
   dumpSeconds: z.number(),
-  /** Seconds that the proving restore took; the window keeps this much time in reserve. */
+  /** Seconds that the proving restore took. */
   restoreSeconds: z.number(),
   verifiedAt: z.string(),
 });

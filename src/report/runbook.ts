@@ -265,7 +265,7 @@ export const runbook: readonly RunbookPart[] = [
     steps: [
       {
         title: 'Re-enable maintenance mode',
-        byHand: 'edit nginx again',
+        byHand: 'edit nginx again, or set the key again',
         actions: ['rollback'],
         settings: [],
         instead: 'Closes by the same steps, unless the site is closed still.',
@@ -276,21 +276,22 @@ export const runbook: readonly RunbookPart[] = [
         actions: ['rollback'],
         settings: ['rollback.on-failure', 'rollback.session-timeout'],
         instead:
-          'The restore point is swapped in by rename; owner, grants and settings come back; the failed database is kept.',
+          'The restore point, taken after closing, is swapped in by rename; owner, grants and settings come back; the failed database is kept.',
       },
       {
         title: 'Rollback code',
         byHand: '`git checkout <previous-tag>`',
         actions: ['rollback'],
-        settings: ['code.deploy-command'],
+        settings: ['code.directory', 'code.deploy-command'],
         instead: 'The tagged commit, or your deploy command, where a checkout is no longer on it.',
       },
       {
         title: 'Restart services, verify',
         byHand: '`systemctl restart myapp`, `curl -I …/healthz`',
         actions: ['rollback'],
-        settings: ['smoke-test.checks'],
-        instead: 'The same smoke tests, then reopening; where they fail the window is held.',
+        settings: ['enable-maintenance.services', 'code.restart-command', 'smoke-test.checks'],
+        instead:
+          'What was stopped runs again, in reverse order; the same smoke tests, then reopening; where they fail the window is held.',
       },
     ],
   },
@@ -310,7 +311,7 @@ export const runbook: readonly RunbookPart[] = [
         actions: ['report'],
         settings: ['report.next-window'],
         instead:
-          'What was done, issues, duration, next window: from the record, as Markdown, JSON and HTML.',
+          'What was done, issues, duration, next window: from the record, as Markdown, JSON and HTML; the smoke tests as JUnit XML.',
       },
     ],
   },

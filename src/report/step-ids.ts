@@ -24,7 +24,7 @@ export const checkFamilies = {
   role: ['role'],
   disk: ['disk'],
   replication: ['replication'],
-  mode: ['nginx', 'mode'],
+  mode: ['nginx', 'app', 'command', 'mode'],
   configuration: ['nginx-config', 'mode'],
   smokeTests: ['smoke-tests'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;

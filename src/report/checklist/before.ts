@@ -155,7 +155,7 @@ export const beforeSections: readonly ChecklistSection[] = [
       provable(
         '3.6',
         'Maintenance mode ready',
-        'the hook, put in place and proved at the public URL ahead of time; or preflight checks of the web server',
+        'the mode, got ready ahead of time (nginx: the hook, proved at the public URL); or the preflight checks of the mode',
         (facts) => {
           const hook = lastRow(facts.rows, stepIds.hook);
           if (hook?.outcome === 'done') return proof(`${hook.phase}: ${hook.detail}.`);

@@ -9,7 +9,12 @@ import {
   isApplication,
   lastRun,
 } from './evidence.ts';
-import { plansServerTask, securityPatched, updatesInstalled } from './server-work.ts';
+import {
+  outOfScopeWithoutCommands,
+  plansServerTask,
+  securityPatched,
+  updatesInstalled,
+} from './server-work.ts';
 import { codeTagged, servicesStopped } from './services.ts';
 import {
   attestable,
@@ -61,10 +66,10 @@ export const duringSections: readonly ChecklistSection[] = [
         },
         'the plan names no database',
       ),
-      outOfScope(
+      outOfScopeWithoutCommands(
         '4.4',
         'Configuration changes applied',
-        'this window changes no configuration besides its own hook in the web server',
+        'this window changes no configuration besides what closes the site',
       ),
       provable(
         '4.5',

@@ -1,11 +1,11 @@
 import { formatDuration } from '../../plan/duration.ts';
 import { restorable, rollbackRehearsed } from './before.ts';
 import { fromRun } from './evidence.ts';
+import { rollbackOrder } from './services.ts';
 import {
   attestable,
   none,
   notApplicable,
-  outOfScope,
   proof,
   provable,
   type ChecklistFacts,
@@ -43,10 +43,12 @@ export const emergencySections: readonly ChecklistSection[] = [
         restorable,
         'the plan names no database',
       ),
-      outOfScope(
+      provable(
         '10.4',
         'Order of service rollback documented',
-        'this window stops and starts no service',
+        '`enable-maintenance.services` of the plan: stopped in order, started again in reverse',
+        rollbackOrder,
+        'the plan stops no service',
       ),
       attestable(
         '10.5',
@@ -87,7 +89,7 @@ export const emergencySections: readonly ChecklistSection[] = [
       provable(
         '11.5',
         'Recovery time objective defined',
-        'the measured restore time, which the window keeps in reserve',
+        'the measured restore time, beside the planned duration of the window',
         ({ recovery, input }) =>
           recovery.backup === null
             ? none('No restore was measured: run `backup-db`, and attest the objective.')

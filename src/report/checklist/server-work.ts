@@ -4,7 +4,9 @@ import {
   none,
   notApplicable,
   proof,
+  provable,
   type ChecklistFacts,
+  type ChecklistLine,
   type Finding,
 } from './finding.ts';
 
@@ -15,6 +17,27 @@ const noPackages = 'The plan updates no packages.';
 /** Whether the plan has server tasks of a kind. */
 export function plansServerTask({ input }: ChecklistFacts, kind: Kind): boolean {
   return input.plan.updateServer.tasks.some(({ task }) => task === kind);
+}
+
+/**
+ * A line that does not apply, unless the plan runs commands of the application: what those change, nobody here knows.
+ * @param why begins with a small letter and has no full stop
+ */
+export function outOfScopeWithoutCommands(id: string, title: string, why: string): ChecklistLine {
+  return provable(
+    id,
+    title,
+    'nothing: what the plan’s tasks `command` change, only people know',
+    ({ input }) => {
+      const ids = input.plan.updateServer.tasks.flatMap((task) =>
+        task.task === 'command' ? [task.id] : [],
+      );
+      return ids.length === 0
+        ? notApplicable(`${why.charAt(0).toUpperCase()}${why.slice(1)}.`)
+        : none(`The plan runs commands of its own (${ids.join(', ')}): attest what they change.`);
+    },
+    `${why}, and the plan has no task \`command\` of \`update-server\``,
+  );
 }
 
 /** What the record says of the server tasks of a kind: each on each of its hosts. */

@@ -58,6 +58,16 @@ export function isByClock(fact: ServiceFact, kind: string): boolean {
   return kind === 'cron' || fact.title.endsWith('.timer');
 }
 
+/** Line 10.4: a rollback starts again what was stopped, in reverse. */
+export function rollbackOrder({ input }: ChecklistFacts): Finding {
+  const ids = input.plan.enableMaintenance.services.map(({ id }) => id);
+  return ids.length === 0
+    ? notApplicable('The plan stops no service.')
+    : proof(
+        `The plan: stopped in the order ${ids.join(', ')}; a rollback, too, starts ${ids.toReversed().join(', ')} again, as far as they ran.`,
+      );
+}
+
 /** That the code is tagged; `undefined` when the plan names none. */
 export function codeTagged({ input }: ChecklistFacts): Finding | undefined {
   if (input.plan.code.directory === undefined) return undefined;
