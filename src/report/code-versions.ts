@@ -72,11 +72,11 @@ export function codeHtml({ code: facts }: CodeReport): Markup {
   return table(
     'The code when the window began, and where a rollback left it',
     [
-      { title: 'Host' },
+      { title: 'Host', kind: 'short' },
       { title: 'Checkout' },
-      { title: 'Tag' },
+      { title: 'Tag', kind: 'short' },
       { title: 'Commit' },
-      { title: '' },
+      { title: 'What became of it' },
     ],
     facts.map((fact) => [
       text(fact.host),

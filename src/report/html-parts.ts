@@ -8,8 +8,8 @@ export function badge({ tone, sign, word }: Mark): Markup {
 
 export interface Column {
   readonly title: string;
-  /** Numbers stand at the right; short names and times are not broken. */
-  readonly kind?: 'number' | 'short';
+  /** Numbers stand at the right; short names and times are not broken; sentences keep room for some words a line. */
+  readonly kind?: 'number' | 'short' | 'sentence';
 }
 
 /** A table with a caption for those who cannot see where it stands, and scoped headers. */

@@ -49,6 +49,7 @@ caption { text-align: left; color: var(--soft); font-size: .85rem; padding-botto
 th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid var(--line); }
 td { overflow-wrap: anywhere; min-width: 4.5rem; }
 .short { white-space: nowrap; }
+td.sentence { min-width: 15rem; }
 table:not(.facts) { min-width: 44rem; }
 table.checklist { table-layout: fixed; }
 .checklist th:nth-child(1) { width: 3.6rem; } .checklist th:nth-child(2) { width: 17rem; } .checklist th:nth-child(3) { width: 9.5rem; }

@@ -19,7 +19,7 @@ export function timeline(report: Report): Markup {
     [
       { title: 'At', kind: 'short' },
       { title: 'Phase', kind: 'short' },
-      { title: 'Step' },
+      { title: 'Step', kind: 'sentence' },
       { title: 'Outcome', kind: 'short' },
       { title: 'Took', kind: 'number' },
       { title: 'What was observed' },

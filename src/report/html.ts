@@ -72,7 +72,9 @@ ${shown.map(([id, title, content]) => section(id, title, content))}</main>
 }
 
 function banner(report: Report): Markup {
-  const { head, outcome, downtime, tasks: done, smokeTests: runs, counts } = report;
+  const { head, outcome, downtime, smokeTests: runs, counts } = report;
+  const all = [...report.tasks, ...report.serverTasks];
+  const done = all.filter((task) => task.outcome === 'done' && !('undone' in task && task.undone));
   const kind = outcomeMarks[outcome.kind];
   const lastRun = runs.at(-1);
   const figures: [string, string][] = [
@@ -81,10 +83,7 @@ function banner(report: Report): Markup {
       downtime.seconds === null ? 'not closed' : formatDuration(downtime.seconds),
     ],
     ['Whole window', head.seconds === null ? 'not ended' : formatDuration(head.seconds)],
-    [
-      'Tasks done',
-      `${done.filter((task) => task.outcome === 'done' && !task.undone).length} of ${done.length + report.missingTasks}`,
-    ],
+    ['Tasks done', `${done.length} of ${all.length + report.missingTasks}`],
     ['Last smoke test', lastRun === undefined ? 'none' : smokeCounts(lastRun.results)],
     [
       'Checklist lines open',
@@ -177,7 +176,7 @@ function tasks({ tasks: done, missingTasks }: Report): Markup {
     missingTasks === 0
       ? nothing
       : h`<p>${missingTasks} ${missingTasks === 1 ? 'task' : 'tasks'} of the plan ${missingTasks === 1 ? 'has' : 'have'} no result in the record.</p>`;
-  if (done.length === 0) return missingTasks === 0 ? h`<p>No task.</p>` : missing;
+  if (done.length === 0) return missingTasks === 0 ? h`<p>No database task.</p>` : missing;
   const rows = done.map((task) => [
     joined(
       [
@@ -210,7 +209,7 @@ function tasks({ tasks: done, missingTasks }: Report): Markup {
       { title: 'Outcome', kind: 'short' },
       { title: 'Took', kind: 'number' },
       { title: 'Result' },
-      { title: 'Before → after' },
+      { title: 'Before → after', kind: 'short' },
     ],
     rows,
   )}${missing}`;

@@ -110,7 +110,8 @@ function tasks({ tasks: done, missingTasks }: Report): string {
     missingTasks === 0
       ? ''
       : `${missingTasks} ${missingTasks === 1 ? 'task' : 'tasks'} of the plan ${missingTasks === 1 ? 'has' : 'have'} no result in the record.`;
-  if (done.length === 0) return `## What was done\n\n${missing === '' ? 'No task.' : missing}`;
+  if (done.length === 0)
+    return `## What was done\n\n${missing === '' ? 'No database task.' : missing}`;
   const rows = done.map((task) => [
     mark(taskMark(task)),
     `${markdownCode(task.id)}<br>${markdown(task.task)}, ${task.stage === 'online' ? 'while open' : 'while closed'}`,

@@ -52,10 +52,10 @@ export function serverTasksHtml({ serverTasks }: Report): Markup {
     [
       { title: 'Task' },
       { title: 'Outcome', kind: 'short' },
-      { title: 'Host' },
+      { title: 'Host', kind: 'short' },
       { title: 'Took', kind: 'number' },
       { title: 'Result' },
-      { title: 'Figures' },
+      { title: 'Figures', kind: 'short' },
     ],
     serverTasks.map((task) => [
       joined(

@@ -91,7 +91,7 @@ export function servicesHtml({ services, head }: ServicesReport): Markup {
     'Services, in the order of their stop',
     [
       { title: 'Service' },
-      { title: 'Host' },
+      { title: 'Host', kind: 'short' },
       { title: 'State', kind: 'short' },
       { title: 'What became of it' },
     ],
