@@ -73,10 +73,10 @@ export function codeHtml({ code: facts }: CodeReport): Markup {
     'The code when the window began, and where a rollback left it',
     [
       { title: 'Host', kind: 'short' },
-      { title: 'Checkout' },
+      { title: 'Checkout', kind: 'short' },
       { title: 'Tag', kind: 'short' },
       { title: 'Commit' },
-      { title: 'What became of it' },
+      { title: 'What became of it', kind: 'sentence' },
     ],
     facts.map((fact) => [
       text(fact.host),

@@ -20,7 +20,7 @@ export function smokeTests(
       const results = table(
         title,
         [
-          { title: 'Check' },
+          { title: 'Check', kind: 'short' },
           { title: 'Verdict', kind: 'short' },
           { title: 'Observed' },
           { title: 'Expected' },
@@ -28,7 +28,7 @@ export function smokeTests(
           { title: 'Tries', kind: 'number' },
         ],
         run.results.map((result) => [
-          h`${code(result.id)} <span class="soft">${result.kind}</span>`,
+          h`${code(result.id)}<br><span class="soft">${result.kind}</span>`,
           badge(smokeMark(result)),
           prose(result.observed),
           prose(result.expected),

@@ -60,6 +60,7 @@ tbody tr:last-child > * { border-bottom: 0; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 code { font: .88em ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", monospace; background: var(--neutral-ground); padding: .1em .35em; border-radius: 4px; overflow-wrap: anywhere; }
 .soft { color: var(--soft); }
+figure { margin: 1rem 0 0; }
 .todo { margin: 0; padding-left: 1.2rem; }
 .todo li { margin: .25rem 0; overflow-wrap: anywhere; }
 .lanes { margin: 0 0 1.1rem; }
