@@ -9,6 +9,8 @@ export type ServiceState =
       readonly run?: string;
       /** What the adapter needs to start exactly this again, without secrets; written to the record before the stop. */
       readonly mark?: string;
+      /** What stopping it put aside is still there, beside what runs: starting it takes that away. */
+      readonly leftover?: boolean;
     }
   /** `killed`: it was ended by force. */
   | { readonly kind: 'stopped'; readonly detail: string; readonly killed?: boolean }

@@ -57,9 +57,15 @@ export function userCrontab(host: Host, options: CrontabOptions): Service {
       };
     }
     const jobs = countJobs(text);
-    return jobs === 0
-      ? { kind: 'stopped', detail: `${user} has no cron jobs` }
-      : { kind: 'running', detail: `${jobs} cron jobs of ${user}`, mark: sha256(text) };
+    if (jobs === 0) return { kind: 'stopped', detail: `${user} has no cron jobs` };
+    // Killed before it was paused, or after its jobs were put back: the copy may hold secrets.
+    const leftover = kept === undefined ? {} : { leftover: true };
+    return {
+      kind: 'running',
+      detail: `${jobs} cron jobs of ${user}`,
+      mark: sha256(text),
+      ...leftover,
+    };
   };
   return {
     host: host.name,
@@ -85,6 +91,7 @@ export function userCrontab(host: Host, options: CrontabOptions): Service {
     start: async (mark) => {
       const kept = await readSaved();
       const text = await read();
+      if (kept !== undefined && kept === text) return host.remove(saved);
       if (!isOurs(text)) {
         return fail({
           code: 'service-replaced',

@@ -120,6 +120,16 @@ describe("a user's crontab", () => {
     expect(await listed()).toBe(jobs);
   });
 
+  test('killed after its jobs were put back leaves no copy of them: the next run removes it', async () => {
+    const { crontab, mark } = await paused();
+    execFileSync('crontab', ['-u', user, '-'], { input: jobs });
+    expect(await crontab.state()).toMatchObject({ kind: 'running', leftover: true });
+    await crontab.start(mark, 1);
+    expect(await readdir(join(folder.path, 'services'))).toEqual([]);
+    expect(await listed()).toBe(jobs);
+    expect(await crontab.state()).not.toHaveProperty('leftover');
+  });
+
   test('that was changed while it was paused is not overwritten', async () => {
     const { crontab, mark } = await paused();
     execFileSync('crontab', ['-u', user, '-'], { input: '@daily /bin/new\n' });

@@ -408,6 +408,10 @@ describe('the decisions', () => {
   ] as const)('%s', (_what, recorded, kind, decision) => {
     expect(whatToStart(recorded, { kind, detail: '' })).toBe(decision);
   });
+
+  test('asked to stop, now running beside what the stop put aside: start takes that away', () => {
+    expect(whatToStart(begun, { kind: 'running', detail: '', leftover: true })).toBe('start');
+  });
 });
 
 test('without services nothing is written of them', async () => {

@@ -37,7 +37,7 @@ export function whatToStart(
   state: ServiceState,
 ): 'start' | 'found' | 'leave' {
   if (!isOwed(entry)) return 'leave';
-  if (state.kind === 'running') return 'found';
+  if (state.kind === 'running') return state.leftover === true ? 'start' : 'found';
   return state.kind === 'replaced' ? 'leave' : 'start';
 }
 
