@@ -11,6 +11,7 @@ import { drain, installHook, setFlag } from './enable-maintenance.ts';
 import { putCodeBack } from './code.ts';
 import { conclude, done, skipped, type PhaseContext, type PhaseOutcome } from './phase.ts';
 import { liftFlag } from './reopening.ts';
+import { finishReopening } from './reopening-owed.ts';
 import { requireMode } from './requirements.ts';
 import { unseal } from './restore-point.ts';
 import { startServices } from './services/start.ts';
@@ -32,7 +33,7 @@ export function rollback(context: PhaseContext, options: RollbackOptions): Promi
   return conclude(async () => {
     const { record } = context;
     const decision = decide(context, options);
-    if (decision.kind === 'nothing-to-do') return skipped(decision.reason, { outcome: 'nothing' });
+    if (decision.kind === 'nothing-to-do') return nothingToUndo(context, decision.reason);
     context.progress.info(`rollback decides: ${decision.kind}, because ${decision.reason}`);
     if (record.status.state === 'reopened') {
       if (decision.kind === 'hold') refuseWithoutPoint(decision.reason);
@@ -55,6 +56,16 @@ export function rollback(context: PhaseContext, options: RollbackOptions): Promi
       );
     }
   });
+}
+
+/** An open site may still lack what its reopening was killed before. */
+async function nothingToUndo(context: PhaseContext, reason: string): Promise<PhaseOutcome> {
+  const finished = await finishReopening(context, phase);
+  if (finished.length === 0) return skipped(reason, { outcome: 'nothing' });
+  return done(
+    `the site is open; what its reopening still owed is done now: ${finished.join(', ')}`,
+    { outcome: 'reopened', ...downtimeOutputs(context) },
+  );
 }
 
 function decide(context: PhaseContext, options: RollbackOptions): AfterFailure {

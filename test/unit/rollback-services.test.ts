@@ -190,3 +190,41 @@ test('a rollback that changes no data leaves the code of others alone', async ()
     'start mark 1 of reports on local',
   ]);
 });
+
+describe('a reopening that was killed behind the open door', () => {
+  const started = { ...entry('web', 'before-tests'), startedAt: at(-20) };
+  const reopened: Partial<WindowStatus> = {
+    state: 'reopened',
+    maintenance: {
+      mode: 'fake',
+      prior: { file: 'as it was' },
+      closedAt: at(-60),
+      reopenedAt: at(-10),
+      restoration: '1 file given back',
+    },
+  };
+
+  beforeEach(() => {
+    world.door = { kind: 'open' };
+    world.isHooked = false;
+  });
+
+  test('is brought to its end: what is to run when the site is open is started, no data is touched', async () => {
+    const services = [entry('reports', 'when-open'), started];
+    const { outcome, status } = await roll({ ...reopened, services });
+    expect(outcome).toMatchObject({
+      kind: 'done',
+      detail: expect.stringContaining('reports on local runs again') as unknown,
+      outputs: { outcome: 'reopened' },
+    });
+    expect(world.effects).toEqual(['start mark 1 of reports on local']);
+    expect(status.state).toBe('reopened');
+    expect(status.services?.[0]?.startedAt).toBeDefined();
+  });
+
+  test('owes nothing for what somebody put in its place', async () => {
+    const services = [{ ...entry('reports', 'when-open'), note: 'replaced' }, started];
+    const { outcome } = await roll({ ...reopened, services });
+    expect([outcome.kind, world.effects]).toEqual(['skipped', []]);
+  });
+});

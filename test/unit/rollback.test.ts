@@ -75,6 +75,24 @@ describe('nothing is done', () => {
   });
 });
 
+describe('a reopening that was killed behind the open door', () => {
+  const { restoration: _, ...given } = reopened.maintenance ?? { mode: 'fake', prior: null };
+
+  test('is brought to its end: what was there before the hook is given back', async () => {
+    world.isHooked = true;
+    const { outcome, status } = await roll({ ...reopened, maintenance: given });
+    expect(outcome).toMatchObject({ kind: 'done', outputs: { outcome: 'reopened' } });
+    expect([world.effects, status.state]).toEqual([['restore'], 'reopened']);
+  });
+
+  test('leaves a hook that the plan keeps', async () => {
+    world.isHooked = true;
+    const plan = { 'disable-maintenance': { hook: 'keep' } };
+    const { outcome } = await roll({ ...reopened, maintenance: given }, { plan });
+    expect([outcome.kind, world.effects]).toEqual(['skipped', []]);
+  });
+});
+
 describe('before the site was closed', () => {
   test('preparations are taken back, and the door is left alone', async () => {
     world.isHooked = true;
