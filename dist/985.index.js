@@ -13,8 +13,8 @@ __webpack_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: external "node:os"
 var external_node_os_ = __webpack_require__(48161);
-// EXTERNAL MODULE: ./lib/actions/catalogue.js + 131 modules
-var catalogue = __webpack_require__(2006);
+// EXTERNAL MODULE: ./lib/actions/catalogue.js + 137 modules
+var catalogue = __webpack_require__(36510);
 // EXTERNAL MODULE: ./lib/runner/cancellation.js
 var cancellation = __webpack_require__(93147);
 // EXTERNAL MODULE: ./lib/runner/failure-text.js
@@ -107,7 +107,10 @@ var settings = __webpack_require__(38468);
 var window_session = __webpack_require__(60934);
 // EXTERNAL MODULE: ./lib/record/life.js
 var life = __webpack_require__(60859);
+// EXTERNAL MODULE: ./lib/record/owed-by-reopening.js
+var owed_by_reopening = __webpack_require__(83816);
 ;// CONCATENATED MODULE: ./lib/cli/window-status.js
+
 
 
 
@@ -120,13 +123,13 @@ function windowStatus(surroundings) {
             return { outcome: { kind: 'skipped', reason, outputs: {} }, outputs: {} };
         }
         return {
-            outcome: { kind: 'done', detail: describeRecord(known), outputs: {} },
+            outcome: { kind: 'done', detail: describeRecord(known, plan.disableMaintenance.hook), outputs: {} },
             outputs: { 'window-id': known.status.windowId, state: known.status.state },
         };
     });
 }
 /** A record for an operator: state, who holds it, what happened last, what to do. */
-function describeRecord({ status, journal }) {
+function describeRecord({ status, journal }, hook = 'remove') {
     const lines = [
         `window ${status.windowId} of ${status.name} is ${status.state} since ${status.updatedAt}`,
         `run ${status.run.url ?? status.run.id}${status.run.actor === undefined ? '' : `, started by ${status.run.actor}`}; planned until ${status.deadline}`,
@@ -138,9 +141,12 @@ function describeRecord({ status, journal }) {
     const last = journal.at(-1);
     if (last?.event === 'intent')
         lines.push(`interrupted in ${last.phase} ${last.step}: its effect is looked at by the next run`);
+    const owed = (0,owed_by_reopening/* owedInWords */.Q)((0,owed_by_reopening/* owedByReopening */.q)(status, hook));
     lines.push((0,life/* isObliged */.Vm)(status.state)
         ? 'left to do: `maintenance-window rollback` makes it safe'
-        : 'nothing is left to do');
+        : owed.length > 0
+            ? `left to do: ${owed.join('; ')}; \`maintenance-window rollback\` does it, and leaves the site open`
+            : 'nothing is left to do');
     return lines.join('\n');
 }
 

@@ -8925,7 +8925,7 @@ exports.visitAsync = visitAsync;
 
 /***/ }),
 
-/***/ 2006:
+/***/ 36510:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -9955,173 +9955,131 @@ function isApplication(view) {
 
 // EXTERNAL MODULE: ./lib/record/services.js
 var services = __nccwpck_require__(20029);
-;// CONCATENATED MODULE: ./lib/phases/services.js
-
-
-
+;// CONCATENATED MODULE: ./lib/phases/services/service-states.js
 
 
 /** Seconds between two looks at a service on its way. */
-const services_pause = 0.2;
-/** Seconds that the system may take to end what was killed. */
-const killSeconds = 10;
-/** Whether each service is there and may be managed; touches nothing. */
-async function checkServices(context) {
-    const checks = [];
-    for (const service of context.services) {
-        const results = await (0,ports_fleet/* onEach */.H)(service.on, context.fleet.parallel, (each) => each.check());
-        for (const [index, result] of results.entries()) {
-            const suffix = results.length === 1 ? '' : `-${index + 1}`;
-            const head = {
-                id: `service-${service.id}${suffix}`,
-                title: `Service ${service.id}: ${result.on.title} on ${result.on.host}`,
-                limit: 'there, and ours to stop and start',
-            };
-            checks.push(result.kind === 'done'
-                ? { ...head, ...result.result }
-                : {
-                    ...head,
-                    verdict: 'failed',
-                    value: result.failure.message,
-                    next: result.failure.next,
-                });
-        }
-    }
-    return checks;
+const service_states_pause = 0.2;
+async function statesOf(context, service) {
+    const results = await (0,ports_fleet/* onEach */.H)(service.on, context.fleet.parallel, (on) => on.state());
+    refuseFailures(results, service, 'look at', 'It was not touched.');
+    return results.flatMap((result) => result.kind === 'done' ? [{ on: result.on, state: result.result }] : []);
 }
-/**
- * Refuses a window whose services are not there, before the site is closed for them.
- * @throws FailureError `service-missing`
- */
-async function demandServices(context) {
-    if (context.record.status.services !== undefined)
+/** Looks until it is as wanted or the time is over; tells what was seen last. */
+async function watch({ clock }, on, isWanted, seconds) {
+    const begun = clock.monotonicSeconds();
+    for (;;) {
+        const state = await on.state();
+        if (isWanted(state) || clock.monotonicSeconds() - begun >= seconds)
+            return state;
+        await clock.wait(service_states_pause);
+    }
+}
+function isDown(state) {
+    return state.kind !== 'running' && state.kind !== 'changing';
+}
+function isKilled(state) {
+    return (state.kind === 'stopped' || state.kind === 'failed') && state.killed === true;
+}
+function describe(on, state) {
+    return `${on.host}: ${state.detail}`;
+}
+async function tellLog({ progress }, on) {
+    // Into the run's log, where secrets are masked, and not into the record.
+    const lines = await on.log().catch(() => []);
+    for (const line of lines)
+        progress.warning(`${on.host}, ${on.title}: ${line}`);
+}
+function refuseFailures(results, service, doing, state) {
+    const failures = results.flatMap((result) => (result.kind === 'failed' ? [result.failure] : []));
+    const [first] = failures;
+    if (first === undefined)
         return;
+    if (failures.length === 1)
+        (0,ports_failure/* fail */.fJ)(first);
+    const cause = failures.find(({ code }) => code === 'cancelled') ?? first;
+    (0,ports_failure/* fail */.fJ)({
+        code: cause.code,
+        message: `${failures.length} hosts could not ${doing}${service === undefined ? '' : ` ${service.id}`}: ${failures.map(({ message }) => message).join(' ')}`,
+        state,
+        next: [...new Set(failures.map(({ next }) => next))].join(' '),
+    });
+}
+
+;// CONCATENATED MODULE: ./lib/phases/services/service-record.js
+
+
+
+/** Writes how everything was before, once in a window. */
+async function remember(context) {
+    const { record } = context;
+    if (record.status.services !== undefined)
+        return;
+    const services = [];
     for (const service of context.services) {
-        for (const { on, state } of await statesOf(context, service)) {
-            if (state.kind !== 'missing')
+        const results = await (0,ports_fleet/* onEach */.H)(service.on, context.fleet.parallel, (on) => watch(context, on, (state) => state.kind !== 'changing', service.drainSeconds));
+        refuseFailures(results, service, 'look at', 'No service was stopped.');
+        for (const result of results) {
+            if (result.kind !== 'done')
                 continue;
-            (0,ports_failure/* fail */.fJ)({
-                code: 'service-missing',
-                message: `The service ${service.id} (${on.title}) is not on ${on.host}: ${state.detail}.`,
-                state: 'The site is open; no service was stopped.',
-                next: 'Correct enable-maintenance.services, or the hosts (`on`) that have it.',
+            const { on, result: state } = result;
+            services.push({
+                id: service.id,
+                host: on.host,
+                kind: service.kind,
+                title: on.title,
+                resume: service.resume,
+                // What is under way after all that time is at work.
+                prior: state.kind === 'changing' ? 'running' : state.kind,
+                priorDetail: state.detail,
             });
         }
     }
+    await record.update({ services });
 }
-/**
- * Stops the services in the order of the plan, on all their hosts at once; how each was before is recorded first.
- * @throws FailureError `service-not-stopped`, `service-…`, `host-…`; then others may be stopped: {@link startServices}
- */
-async function stopServices(context, callingPhase, which) {
-    if (context.services.length === 0)
+async function noteStopped(context, service, stopped) {
+    const at = context.clock.now().toISOString();
+    await service_record_change(context, service, stopped.filter(({ on }) => service_record_entryOf(context, service, on).stoppedAt === undefined), ({ state, seconds }) => ({
+        stoppedAt: at,
+        ...(seconds === undefined ? {} : { stopSeconds: seconds }),
+        ...(isKilled(state) ? { killed: true } : {}),
+    }));
+}
+/** Changes the entries of a service on some hosts, in one write. */
+async function service_record_change({ record }, service, targets, to) {
+    if (targets.length === 0)
         return;
-    await remember(context);
-    for (const service of context.services) {
-        if (which !== 'all' && service.beforeDrain !== (which === 'before-drain'))
-            continue;
-        const entries = entriesOf(context, service);
-        if (entries.every(({ entry }) => entry.prior !== 'running')) {
-            await skipStep(context, callingPhase, { id: `stop-${service.id}`, title: `Stop ${service.id}` }, `it was not running before: ${entries.map(({ entry }) => `${entry.host} ${entry.priorDetail}`).join('; ')}`);
-            continue;
-        }
-        await stopOne(context, callingPhase, service);
-    }
-}
-/**
- * Stops again, before data is put back, what this window knows to run. What does not end keeps the system from being
- * made safe no more than a request under way does.
- */
-async function quietServices(context, callingPhase) {
-    if (context.record.status.services === undefined)
-        return;
-    try {
-        await stopServices(context, callingPhase, 'all');
-    }
-    catch (error) {
-        const { code, message } = (0,ports_failure/* failureOf */.g5)(error);
-        if (code === 'cancelled')
-            throw error;
-        context.progress.warning(`${message} The rollback goes on; its sessions are ended.`);
-    }
-}
-/** What to do to a service that is to be stopped. */
-function whatToStop(entry, state) {
-    if (entry.prior !== 'running')
-        return 'leave';
-    return state === 'running' || state === 'changing' ? 'stop' : 'leave';
-}
-/** What to do to a service that is to run again. */
-function whatToStart(entry, state) {
-    if (!(0,services/* isOwed */.m)(entry))
-        return 'leave';
-    if (state.kind === 'running')
-        return 'found';
-    return state.kind === 'replaced' ? 'leave' : 'start';
-}
-async function stopOne(context, callingPhase, service) {
-    const { clock, fleet, progress } = context;
-    await runStep(context, callingPhase, {
-        id: `stop-${service.id}`,
-        title: `Stop ${service.id}`,
-        blast: 'app',
-        observe: async () => {
-            const states = await statesOf(context, service);
-            const isDone = states.every(({ on, state }) => whatToStop(services_entryOf(context, service, on), state.kind) === 'leave');
-            if (!isDone)
-                return undefined;
-            await noteStopped(context, service, states
-                .filter(({ on }) => (0,services/* isOwed */.m)(services_entryOf(context, service, on)))
-                .map(({ on, state }) => ({ on, state, seconds: undefined })));
-            return { hosts: states.map(({ on, state }) => describe(on, state)) };
-        },
-        perform: async () => {
-            const states = await statesOf(context, service);
-            const targets = states.filter(({ on, state }) => whatToStop(services_entryOf(context, service, on), state.kind) === 'stop');
-            const begunAt = clock.now().toISOString();
-            await services_change(context, service, targets, ({ state }) => ({
-                mark: state.kind === 'running' ? state.mark : undefined,
-                stopBegunAt: begunAt,
-                stoppedAt: undefined,
-                stopSeconds: undefined,
-                startedAt: undefined,
-                note: undefined,
-            }));
-            const results = await (0,ports_fleet/* onEach */.H)(targets, fleet.parallel, ({ on }) => stopOn(context, service, on));
-            const stopped = results.flatMap((result) => result.kind === 'done' ? [{ on: result.on.on, ...result.result }] : []);
-            await noteStopped(context, service, stopped);
-            for (const { on, state } of stopped) {
-                if (isKilled(state)) {
-                    progress.warning(`${on.title} on ${on.host} did not end by itself: ${state.detail}.`);
-                }
-            }
-            refuseFailures(results, service, 'stop', 'The site is closed.');
-            return { hosts: stopped.map(({ on, state }) => describe(on, state)) };
-        },
-        describe: ({ hosts }) => hosts.join('; '),
+    const services = (record.status.services ?? []).map((entry) => {
+        const target = targets.find(({ on }) => entry.id === service.id && entry.host === on.host);
+        return target === undefined ? entry : definedOnly({ ...entry, ...to(target) });
     });
+    await record.update({ services });
 }
-async function stopOn(context, service, on) {
-    const { clock } = context;
-    const begun = clock.monotonicSeconds();
-    const seconds = () => clock.monotonicSeconds() - begun;
-    await on.stop(service.drainSeconds);
-    const state = await watch(context, on, isDown, service.drainSeconds - seconds());
-    if (isDown(state))
-        return { state, seconds: seconds() };
-    if (service.mayKill && on.kill !== undefined) {
-        await on.kill();
-        const killed = await watch(context, on, isDown, killSeconds);
-        if (isDown(killed))
-            return { state: { ...killed, killed: true }, seconds: seconds() };
-    }
-    return (0,ports_failure/* fail */.fJ)({
-        code: 'service-not-stopped',
-        message: `${on.title} on ${on.host} did not end within ${(0,duration/* formatDuration */.a3)(service.drainSeconds)}; it is ${state.detail}.`,
-        state: 'It was asked to end and may do so later.',
-        next: `Find out what keeps it, raise the drain of ${service.id}${on.kill === undefined ? '' : ', or consent with `kill: true` to end it by force'}.`,
-    });
+function definedOnly(entry) {
+    return Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined));
 }
+function entriesOf(context, service) {
+    return service.on.map((on) => ({ on, entry: service_record_entryOf(context, service, on) }));
+}
+function service_record_entryOf({ record }, service, on) {
+    const found = record.status.services?.find(({ id, host }) => id === service.id && host === on.host);
+    return (found ??
+        (0,ports_failure/* fail */.fJ)({
+            code: 'service-not-in-record',
+            message: `The record of this window knows nothing of the service ${service.id} on ${on.host}.`,
+            state: 'It was not touched.',
+            next: 'Use the services that the window began with, then run the step again.',
+        }));
+}
+
+;// CONCATENATED MODULE: ./lib/phases/services/start.js
+
+
+
+
+
+
+
 /**
  * Starts what this window stopped, in reverse order, and proves that it stays up.
  * @throws FailureError `service-not-started`, `service-not-up`, `service-…`, `host-…`
@@ -10130,7 +10088,7 @@ async function startServices(context, callingPhase, moment) {
     const owed = (context.record.status.services ?? []).filter((entry) => entry.resume === moment && (0,services/* isOwed */.m)(entry));
     if (owed.length === 0)
         return;
-    services_refuseUnknown(context, owed);
+    start_refuseUnknown(context, owed);
     const started = [];
     for (const service of context.services.toReversed()) {
         if (!owed.some(({ id }) => id === service.id))
@@ -10141,11 +10099,19 @@ async function startServices(context, callingPhase, moment) {
     if (started.length > 0)
         await stayUp(context, callingPhase, started);
 }
+/** What to do to a service that is to run again. */
+function whatToStart(entry, state) {
+    if (!(0,services/* isOwed */.m)(entry))
+        return 'leave';
+    if (state.kind === 'running')
+        return state.leftover === true ? 'start' : 'found';
+    return state.kind === 'replaced' ? 'leave' : 'start';
+}
 async function startOne(context, callingPhase, service) {
     const { fleet, progress } = context;
     const wanted = async () => (await statesOf(context, service)).map((each) => ({
         ...each,
-        what: whatToStart(services_entryOf(context, service, each.on), each.state),
+        what: whatToStart(service_record_entryOf(context, service, each.on), each.state),
     }));
     await runStep(context, callingPhase, {
         id: `start-${service.id}`,
@@ -10159,10 +10125,10 @@ async function startOne(context, callingPhase, service) {
         },
         perform: async () => {
             const all = await wanted();
-            const replaced = all.filter(({ on, state }) => state.kind === 'replaced' && (0,services/* isOwed */.m)(services_entryOf(context, service, on)));
+            const replaced = all.filter(({ on, state }) => state.kind === 'replaced' && (0,services/* isOwed */.m)(service_record_entryOf(context, service, on)));
             for (const { on, state } of replaced)
                 progress.warning(`${on.host}: ${state.detail}.`);
-            await services_change(context, service, replaced, ({ state }) => ({ note: state.detail }));
+            await service_record_change(context, service, replaced, ({ state }) => ({ note: state.detail }));
             const results = await (0,ports_fleet/* onEach */.H)(all.filter(({ what }) => what === 'start'), fleet.parallel, ({ on }) => startOn(context, service, on));
             refuseFailures(results, service, 'start', 'It is not running.');
             const now = await statesOf(context, service);
@@ -10174,7 +10140,7 @@ async function startOne(context, callingPhase, service) {
 async function startOn(context, service, on) {
     const { clock } = context;
     const begun = clock.monotonicSeconds();
-    const { mark } = services_entryOf(context, service, on);
+    const { mark } = service_record_entryOf(context, service, on);
     let obstacle;
     try {
         await on.start(mark, service.startSeconds);
@@ -10226,102 +10192,20 @@ async function stayUp(context, callingPhase, started) {
             }
             const at = clock.now().toISOString();
             for (const { service, on } of started) {
-                await services_change(context, service, [{ on }], () => ({ startedAt: at }));
+                await service_record_change(context, service, [{ on }], () => ({ startedAt: at }));
             }
             return { services: started.map(({ service, on }) => `${service.id} on ${on.host}`), settle };
         },
         describe: (result) => `${result.services.join(', ') || 'nothing'} up for ${(0,duration/* formatDuration */.a3)(result.settle)} without a restart`,
     });
 }
-/** Writes how everything was before, once in a window. */
-async function remember(context) {
-    const { record } = context;
-    if (record.status.services !== undefined)
-        return;
-    const services = [];
-    for (const service of context.services) {
-        const results = await (0,ports_fleet/* onEach */.H)(service.on, context.fleet.parallel, (on) => watch(context, on, (state) => state.kind !== 'changing', service.drainSeconds));
-        refuseFailures(results, service, 'look at', 'No service was stopped.');
-        for (const result of results) {
-            if (result.kind !== 'done')
-                continue;
-            const { on, result: state } = result;
-            services.push({
-                id: service.id,
-                host: on.host,
-                kind: service.kind,
-                title: on.title,
-                resume: service.resume,
-                // What is under way after all that time is at work.
-                prior: state.kind === 'changing' ? 'running' : state.kind,
-                priorDetail: state.detail,
-            });
-        }
-    }
-    await record.update({ services });
-}
-async function statesOf(context, service) {
-    const results = await (0,ports_fleet/* onEach */.H)(service.on, context.fleet.parallel, (on) => on.state());
-    refuseFailures(results, service, 'look at', 'It was not touched.');
-    return results.flatMap((result) => result.kind === 'done' ? [{ on: result.on, state: result.result }] : []);
-}
 async function runningOf(context, service) {
-    return (await statesOf(context, service)).flatMap(({ on, state }) => state.kind === 'running' && (0,services/* isOwed */.m)(services_entryOf(context, service, on))
+    return (await statesOf(context, service)).flatMap(({ on, state }) => state.kind === 'running' && (0,services/* isOwed */.m)(service_record_entryOf(context, service, on))
         ? [{ service, on, run: state.run }]
         : []);
 }
-/** Looks until it is as wanted or the time is over; tells what was seen last. */
-async function watch({ clock }, on, isWanted, seconds) {
-    const begun = clock.monotonicSeconds();
-    for (;;) {
-        const state = await on.state();
-        if (isWanted(state) || clock.monotonicSeconds() - begun >= seconds)
-            return state;
-        await clock.wait(services_pause);
-    }
-}
-function isDown(state) {
-    return state.kind !== 'running' && state.kind !== 'changing';
-}
-function isKilled(state) {
-    return (state.kind === 'stopped' || state.kind === 'failed') && state.killed === true;
-}
-async function noteStopped(context, service, stopped) {
-    const at = context.clock.now().toISOString();
-    await services_change(context, service, stopped.filter(({ on }) => services_entryOf(context, service, on).stoppedAt === undefined), ({ state, seconds }) => ({
-        stoppedAt: at,
-        ...(seconds === undefined ? {} : { stopSeconds: seconds }),
-        ...(isKilled(state) ? { killed: true } : {}),
-    }));
-}
-/** Changes the entries of a service on some hosts, in one write. */
-async function services_change({ record }, service, targets, to) {
-    if (targets.length === 0)
-        return;
-    const services = (record.status.services ?? []).map((entry) => {
-        const target = targets.find(({ on }) => entry.id === service.id && entry.host === on.host);
-        return target === undefined ? entry : definedOnly({ ...entry, ...to(target) });
-    });
-    await record.update({ services });
-}
-function definedOnly(entry) {
-    return Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined));
-}
-function entriesOf(context, service) {
-    return service.on.map((on) => ({ on, entry: services_entryOf(context, service, on) }));
-}
-function services_entryOf({ record }, service, on) {
-    const found = record.status.services?.find(({ id, host }) => id === service.id && host === on.host);
-    return (found ??
-        (0,ports_failure/* fail */.fJ)({
-            code: 'service-not-in-record',
-            message: `The record of this window knows nothing of the service ${service.id} on ${on.host}.`,
-            state: 'It was not touched.',
-            next: 'Use the services that the window began with, then run the step again.',
-        }));
-}
 /** What this window stopped must be started by it, also when the plan has changed since. */
-function services_refuseUnknown(context, owed) {
+function start_refuseUnknown(context, owed) {
     for (const entry of owed) {
         const service = context.services.find(({ id }) => id === entry.id);
         if (service?.on.some(({ host }) => host === entry.host) === true)
@@ -10334,30 +10218,6 @@ function services_refuseUnknown(context, owed) {
         });
     }
 }
-function refuseFailures(results, service, doing, state) {
-    const failures = results.flatMap((result) => (result.kind === 'failed' ? [result.failure] : []));
-    const [first] = failures;
-    if (first === undefined)
-        return;
-    if (failures.length === 1)
-        (0,ports_failure/* fail */.fJ)(first);
-    const cause = failures.find(({ code }) => code === 'cancelled') ?? first;
-    (0,ports_failure/* fail */.fJ)({
-        code: cause.code,
-        message: `${failures.length} hosts could not ${doing}${service === undefined ? '' : ` ${service.id}`}: ${failures.map(({ message }) => message).join(' ')}`,
-        state,
-        next: [...new Set(failures.map(({ next }) => next))].join(' '),
-    });
-}
-async function tellLog({ progress }, on) {
-    // Into the run's log, where secrets are masked, and not into the record.
-    const lines = await on.log().catch(() => []);
-    for (const line of lines)
-        progress.warning(`${on.host}, ${on.title}: ${line}`);
-}
-function describe(on, state) {
-    return `${on.host}: ${state.detail}`;
-}
 
 ;// CONCATENATED MODULE: ./lib/phases/disable-maintenance.js
 
@@ -10368,7 +10228,7 @@ function describe(on, state) {
 
 
 const disable_maintenance_phase = 'disable-maintenance';
-/** Reopens what this window closed, proves it, and gives the site files back. */
+/** Reopens what this window closed, proves it, and gives back what was there before. */
 function disableMaintenance(context, options) {
     return conclude(async () => {
         const { record } = context;
@@ -10415,12 +10275,12 @@ function reopeningOf({ state, reopening }) {
     const from = state === 'closed' || state === 'changed' || state === 'held' ? state : undefined;
     return { ...reopening, from: from ?? reopening?.from ?? 'changed' };
 }
-/** Gives the site files back as they were; with `hook: keep` it stays for the next window. */
+/** Gives back what the mode found; with `hook: keep` what it put in place stays for the next window. */
 async function giveBack(context, callingPhase) {
     const { plan, record } = context;
     const mode = requireMode(context);
     if (plan.disableMaintenance.hook === 'keep') {
-        await skipStep(context, callingPhase, { id: 'give-back', title: 'Give the site files back' }, 'the plan keeps the hook');
+        await skipStep(context, callingPhase, { id: 'give-back', title: 'Give back what was there before' }, 'the plan keeps the hook');
         return;
     }
     const prior = record.status.maintenance?.prior;
@@ -10428,7 +10288,7 @@ async function giveBack(context, callingPhase) {
         return;
     await runStep(context, callingPhase, {
         id: 'give-back',
-        title: 'Give the site files back',
+        title: 'Give back what was there before',
         blast: 'app',
         observe: async () => {
             const { restoration } = record.status.maintenance ?? {};
@@ -10642,8 +10502,8 @@ async function notUndone(context, failure, obstacle) {
     return {
         ...failure,
         message: `${failure.message} Undoing it did not succeed: ${obstacle.message}`,
-        state: `${stateWords(doors)}; the hook may still be in the site files.`,
-        next: 'Run `rollback`, which opens the site, proves it and gives the site files back.',
+        state: `${stateWords(doors)}; what the mode put in place may still be there.`,
+        next: 'Run `rollback`, which opens the site, proves it and gives back what was there before.',
     };
 }
 function stateWords(doors) {
@@ -10656,6 +10516,171 @@ function stateWords(doors) {
         default:
             return `The site is not open as a whole: ${doors}`;
     }
+}
+
+;// CONCATENATED MODULE: ./lib/phases/services/check.js
+
+
+
+/** Whether each service is there and may be managed; touches nothing. */
+async function checkServices(context) {
+    const checks = [];
+    for (const service of context.services) {
+        const results = await (0,ports_fleet/* onEach */.H)(service.on, context.fleet.parallel, (each) => each.check());
+        for (const [index, result] of results.entries()) {
+            const suffix = results.length === 1 ? '' : `-${index + 1}`;
+            const head = {
+                id: `service-${service.id}${suffix}`,
+                title: `Service ${service.id}: ${result.on.title} on ${result.on.host}`,
+                limit: 'there, and ours to stop and start',
+            };
+            checks.push(result.kind === 'done'
+                ? { ...head, ...result.result }
+                : {
+                    ...head,
+                    verdict: 'failed',
+                    value: result.failure.message,
+                    next: result.failure.next,
+                });
+        }
+    }
+    return checks;
+}
+/**
+ * Refuses a window whose services are not there, before the site is closed for them.
+ * @throws FailureError `service-missing`
+ */
+async function demandServices(context) {
+    if (context.record.status.services !== undefined)
+        return;
+    for (const service of context.services) {
+        for (const { on, state } of await statesOf(context, service)) {
+            if (state.kind !== 'missing')
+                continue;
+            (0,ports_failure/* fail */.fJ)({
+                code: 'service-missing',
+                message: `The service ${service.id} (${on.title}) is not on ${on.host}: ${state.detail}.`,
+                state: 'The site is open; no service was stopped.',
+                next: 'Correct enable-maintenance.services, or the hosts (`on`) that have it.',
+            });
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./lib/phases/services/stop.js
+
+
+
+
+
+
+
+/** Seconds that the system may take to end what was killed. */
+const killSeconds = 10;
+/**
+ * Stops the services in the order of the plan, on all their hosts at once; how each was before is recorded first.
+ * @throws FailureError `service-not-stopped`, `service-…`, `host-…`; then others may be stopped: {@link startServices}
+ */
+async function stopServices(context, callingPhase, which) {
+    if (context.services.length === 0)
+        return;
+    await remember(context);
+    for (const service of context.services) {
+        if (which !== 'all' && service.beforeDrain !== (which === 'before-drain'))
+            continue;
+        const entries = entriesOf(context, service);
+        if (entries.every(({ entry }) => entry.prior !== 'running')) {
+            await skipStep(context, callingPhase, { id: `stop-${service.id}`, title: `Stop ${service.id}` }, `it was not running before: ${entries.map(({ entry }) => `${entry.host} ${entry.priorDetail}`).join('; ')}`);
+            continue;
+        }
+        await stopOne(context, callingPhase, service);
+    }
+}
+/**
+ * Stops again, before data is put back, what this window knows to run. What does not end keeps the system from being
+ * made safe no more than a request under way does.
+ */
+async function quietServices(context, callingPhase) {
+    if (context.record.status.services === undefined)
+        return;
+    try {
+        await stopServices(context, callingPhase, 'all');
+    }
+    catch (error) {
+        const { code, message } = (0,ports_failure/* failureOf */.g5)(error);
+        if (code === 'cancelled')
+            throw error;
+        context.progress.warning(`${message} The rollback goes on; its sessions are ended.`);
+    }
+}
+/** What to do to a service that is to be stopped. */
+function whatToStop(entry, state) {
+    if (entry.prior !== 'running')
+        return 'leave';
+    return state === 'running' || state === 'changing' ? 'stop' : 'leave';
+}
+async function stopOne(context, callingPhase, service) {
+    const { clock, fleet, progress } = context;
+    await runStep(context, callingPhase, {
+        id: `stop-${service.id}`,
+        title: `Stop ${service.id}`,
+        blast: 'app',
+        observe: async () => {
+            const states = await statesOf(context, service);
+            const isDone = states.every(({ on, state }) => whatToStop(service_record_entryOf(context, service, on), state.kind) === 'leave');
+            if (!isDone)
+                return undefined;
+            await noteStopped(context, service, states
+                .filter(({ on }) => (0,services/* isOwed */.m)(service_record_entryOf(context, service, on)))
+                .map(({ on, state }) => ({ on, state, seconds: undefined })));
+            return { hosts: states.map(({ on, state }) => describe(on, state)) };
+        },
+        perform: async () => {
+            const states = await statesOf(context, service);
+            const targets = states.filter(({ on, state }) => whatToStop(service_record_entryOf(context, service, on), state.kind) === 'stop');
+            const begunAt = clock.now().toISOString();
+            await service_record_change(context, service, targets, ({ state }) => ({
+                mark: state.kind === 'running' ? state.mark : undefined,
+                stopBegunAt: begunAt,
+                stoppedAt: undefined,
+                stopSeconds: undefined,
+                startedAt: undefined,
+                note: undefined,
+            }));
+            const results = await (0,ports_fleet/* onEach */.H)(targets, fleet.parallel, ({ on }) => stopOn(context, service, on));
+            const stopped = results.flatMap((result) => result.kind === 'done' ? [{ on: result.on.on, ...result.result }] : []);
+            await noteStopped(context, service, stopped);
+            for (const { on, state } of stopped) {
+                if (isKilled(state)) {
+                    progress.warning(`${on.title} on ${on.host} did not end by itself: ${state.detail}.`);
+                }
+            }
+            refuseFailures(results, service, 'stop', 'The site is closed.');
+            return { hosts: stopped.map(({ on, state }) => describe(on, state)) };
+        },
+        describe: ({ hosts }) => hosts.join('; '),
+    });
+}
+async function stopOn(context, service, on) {
+    const { clock } = context;
+    const begun = clock.monotonicSeconds();
+    const seconds = () => clock.monotonicSeconds() - begun;
+    await on.stop(service.drainSeconds);
+    const state = await watch(context, on, isDown, service.drainSeconds - seconds());
+    if (isDown(state))
+        return { state, seconds: seconds() };
+    if (service.mayKill && on.kill !== undefined) {
+        await on.kill();
+        const killed = await watch(context, on, isDown, killSeconds);
+        if (isDown(killed))
+            return { state: { ...killed, killed: true }, seconds: seconds() };
+    }
+    return (0,ports_failure/* fail */.fJ)({
+        code: 'service-not-stopped',
+        message: `${on.title} on ${on.host} did not end within ${(0,duration/* formatDuration */.a3)(service.drainSeconds)}; it is ${state.detail}.`,
+        state: 'It was asked to end and may do so later.',
+        next: `Find out what keeps it, raise the drain of ${service.id}${on.kill === undefined ? '' : ', or consent with `kill: true` to end it by force'}.`,
+    });
 }
 
 // EXTERNAL MODULE: ./lib/phases/selected-hosts.js
@@ -10994,10 +11019,11 @@ function hostsOf({ fleet }, on) {
 
 
 
+
 const enable_maintenance_phase = 'enable-maintenance';
 /**
- * Closes the site: hook (ahead of time, with `prepareOnly`), flag, proof from outside, drain. When the proof or
- * the drain fails, everything is undone.
+ * Closes the site: the mode is got ready (ahead of time, with `prepareOnly`), flag, proof from outside, drain. When the
+ * proof or the drain fails, everything is undone.
  */
 function enableMaintenance(context, options) {
     return conclude(async () => {
@@ -11012,18 +11038,23 @@ function enableMaintenance(context, options) {
         await markLogs(context, 'window');
         await installHook(context);
         if (options.prepareOnly)
-            return done('the hook is in place; closing is a flag now');
+            return done(preparedWords(requireMode(context)));
         await closeDoor(context);
         return done(`the public sees 503 since ${record.status.maintenance?.closedAt ?? '?'}`, closedOutputs(context));
     });
 }
-/** Puts the hook in place and proves it; used by `rollback` too, when it must close. */
+function preparedWords({ shows }) {
+    return shows === 'header'
+        ? 'the hook is in place; closing is a flag now'
+        : 'what was there before is recorded; the site is still open';
+}
+/** Gets the mode ready to close (for nginx: puts the hook in place and proves it); used by `rollback` too. */
 async function installHook(context, callingPhase = enable_maintenance_phase) {
     const { record } = context;
     const mode = requireMode(context);
     await runStep(context, callingPhase, {
         id: 'hook',
-        title: `Put the ${mode.kind} hook in place`,
+        title: `Get maintenance mode ready (${mode.kind})`,
         blast: 'app',
         observe: async () => {
             const prior = record.status.maintenance?.prior;
@@ -11031,7 +11062,7 @@ async function installHook(context, callingPhase = enable_maintenance_phase) {
         },
         perform: async () => {
             // What a killed attempt recorded is the truth about the state before; it is computed again only when the
-            // site files were given back since.
+            // it was given back since.
             const { maintenance } = record.status;
             if (maintenance === undefined || maintenance.restoration !== undefined) {
                 const { restoration: given, ...rest } = maintenance ?? {
@@ -11049,7 +11080,9 @@ async function installHook(context, callingPhase = enable_maintenance_phase) {
             await mode.install(record.status.maintenance?.prior);
             return { live: true };
         },
-        describe: () => 'the hook answers at the public URL; the site is still open',
+        describe: () => mode.shows === 'header'
+            ? 'the hook answers at the public URL; the site is still open'
+            : preparedWords(mode),
     });
 }
 /** Sets the flag and proves the public's view; `rollback` closes by the same step. */
@@ -11097,8 +11130,13 @@ async function setFlag(context, callingPhase) {
         describe: (result) => `the public sees ${result.observed} after ${(0,duration/* formatDuration */.a3)(result.seconds)}`,
     });
 }
+const closingAdvice = {
+    nginx: 'Check that public-url leads to the server blocks of site-files, and that no cache or proxy before them answers.',
+    app: 'Check that the application answers 503 at public-url when app-key is set and app-reload-command has run (a slow restart needs a longer close-timeout), and that no cache or proxy before it answers.',
+    command: 'Check that the site answers 503 at public-url after close-command (a slow one needs a longer close-timeout), and that no cache or proxy before it answers.',
+};
 function notClosedAdvice({ plan, fleet }) {
-    const advice = 'Check that public-url leads to the server blocks of site-files, and that no cache or proxy before them answers.';
+    const advice = closingAdvice[plan.enableMaintenance.mode];
     return fleet.web.some(({ address }) => address !== undefined) &&
         plan.loadBalancer.healthPath === undefined
         ? `${advice} Where a load balancer stands before the web hosts, name its load-balancer.health-path.`
@@ -11130,7 +11168,7 @@ async function closeDoor(context) {
         (0,ports_failure/* fail */.fJ)(obstacle === undefined
             ? {
                 ...failure,
-                state: 'Everything was undone: the site is open as before, the site files are as before.',
+                state: 'Everything was undone: the site is open, and what closes it is as it was before.',
             }
             : await notUndone(context, failure, obstacle), error);
     }
@@ -11203,7 +11241,10 @@ var promises_ = __nccwpck_require__(51455);
 var external_node_os_ = __nccwpck_require__(48161);
 // EXTERNAL MODULE: ./lib/record/life.js
 var life = __nccwpck_require__(60859);
+// EXTERNAL MODULE: ./lib/record/owed-by-reopening.js
+var owed_by_reopening = __nccwpck_require__(83816);
 ;// CONCATENATED MODULE: ./lib/phases/close-books.js
+
 
 
 
@@ -11262,10 +11303,15 @@ async function dropOlderRestorePoints(context) {
         });
     }
 }
-/** Archives a record whose window is over, or was never more than planned. */
-async function archiveRecord(context) {
-    const { record } = context;
+/**
+ * Archives a record whose window is over, or was never more than planned. One whose reopening was cut off stays:
+ * without it nobody could bring that to its end.
+ */
+async function archiveRecord({ record, plan, }) {
     if (!(0,life/* isOver */.PU)(record.status.state) && record.status.state !== 'planned')
+        return false;
+    const owed = (0,owed_by_reopening/* owedByReopening */.q)(record.status, plan.disableMaintenance.hook);
+    if ((0,owed_by_reopening/* owedInWords */.Q)(owed).length > 0)
         return false;
     await record.archive();
     return true;
@@ -11568,6 +11614,7 @@ caption { text-align: left; color: var(--soft); font-size: .85rem; padding-botto
 th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid var(--line); }
 td { overflow-wrap: anywhere; min-width: 4.5rem; }
 .short { white-space: nowrap; }
+td.sentence { min-width: 15rem; }
 table:not(.facts) { min-width: 44rem; }
 table.checklist { table-layout: fixed; }
 .checklist th:nth-child(1) { width: 3.6rem; } .checklist th:nth-child(2) { width: 17rem; } .checklist th:nth-child(3) { width: 9.5rem; }
@@ -11578,6 +11625,7 @@ tbody tr:last-child > * { border-bottom: 0; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 code { font: .88em ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", monospace; background: var(--neutral-ground); padding: .1em .35em; border-radius: 4px; overflow-wrap: anywhere; }
 .soft { color: var(--soft); }
+figure { margin: 1rem 0 0; }
 .todo { margin: 0; padding-left: 1.2rem; }
 .todo li { margin: .25rem 0; overflow-wrap: anywhere; }
 .lanes { margin: 0 0 1.1rem; }
@@ -11942,14 +11990,14 @@ function smokeTests({ smokeTests: runs, head: { timeZone } }, pictures) {
     return joined(runs.map((run) => {
         const title = `${run.phase}, ${secondOf(run.at, timeZone)}: ${smokeCounts(run.results)}`;
         const results = table(title, [
-            { title: 'Check' },
+            { title: 'Check', kind: 'short' },
             { title: 'Verdict', kind: 'short' },
             { title: 'Observed' },
             { title: 'Expected' },
             { title: 'Took', kind: 'number' },
             { title: 'Tries', kind: 'number' },
         ], run.results.map((result) => [
-            h `${code(result.id)} <span class="soft">${result.kind}</span>`,
+            h `${code(result.id)}<br><span class="soft">${result.kind}</span>`,
             badge(smokeMark(result)),
             prose(result.observed),
             prose(result.expected),
@@ -12021,11 +12069,11 @@ function codeHtml({ code: facts }) {
     if (facts.length === 0)
         return nothing;
     return table('The code when the window began, and where a rollback left it', [
-        { title: 'Host' },
-        { title: 'Checkout' },
-        { title: 'Tag' },
+        { title: 'Host', kind: 'short' },
+        { title: 'Checkout', kind: 'short' },
+        { title: 'Tag', kind: 'short' },
         { title: 'Commit' },
-        { title: '' },
+        { title: 'What became of it', kind: 'sentence' },
     ], facts.map((fact) => [
         html_parts_text(fact.host),
         code(fact.directory),
@@ -12112,7 +12160,7 @@ function servicesHtml({ services, head }) {
         return nothing;
     return table('Services, in the order of their stop', [
         { title: 'Service' },
-        { title: 'Host' },
+        { title: 'Host', kind: 'short' },
         { title: 'State', kind: 'short' },
         { title: 'What became of it' },
     ], services.map((fact) => [
@@ -12235,7 +12283,7 @@ function timeline(report) {
     const steps = table(`Every step of the window; times in ${head.timeZone}`, [
         { title: 'At', kind: 'short' },
         { title: 'Phase', kind: 'short' },
-        { title: 'Step' },
+        { title: 'Step', kind: 'sentence' },
         { title: 'Outcome', kind: 'short' },
         { title: 'Took', kind: 'number' },
         { title: 'What was observed' },
@@ -12323,10 +12371,10 @@ function serverTasksHtml({ serverTasks }) {
     const overview = table('What was done to the machines', [
         { title: 'Task' },
         { title: 'Outcome', kind: 'short' },
-        { title: 'Host' },
+        { title: 'Host', kind: 'short' },
         { title: 'Took', kind: 'number' },
         { title: 'Result' },
-        { title: 'Figures' },
+        { title: 'Figures', kind: 'short' },
     ], serverTasks.map((task) => [
         joined([code(task.id), h `<span class="soft">${task.task}, ${stageText(task)}</span>`], h `<br>`),
         badge(rowMarks[task.outcome]),
@@ -12418,7 +12466,9 @@ ${shown.map(([id, title, content]) => section(id, title, content))}</main>
     return page.markup;
 }
 function banner(report) {
-    const { head, outcome, downtime, tasks: done, smokeTests: runs, counts } = report;
+    const { head, outcome, downtime, smokeTests: runs, counts } = report;
+    const all = [...report.tasks, ...report.serverTasks];
+    const done = all.filter((task) => task.outcome === 'done' && !('undone' in task && task.undone));
     const kind = outcomeMarks[outcome.kind];
     const lastRun = runs.at(-1);
     const figures = [
@@ -12427,10 +12477,7 @@ function banner(report) {
             downtime.seconds === null ? 'not closed' : (0,duration/* formatDuration */.a3)(downtime.seconds),
         ],
         ['Whole window', head.seconds === null ? 'not ended' : (0,duration/* formatDuration */.a3)(head.seconds)],
-        [
-            'Tasks done',
-            `${done.filter((task) => task.outcome === 'done' && !task.undone).length} of ${done.length + report.missingTasks}`,
-        ],
+        ['Tasks done', `${done.length} of ${all.length + report.missingTasks}`],
         ['Last smoke test', lastRun === undefined ? 'none' : smokeCounts(lastRun.results)],
         [
             'Checklist lines open',
@@ -12506,7 +12553,7 @@ function tasks({ tasks: done, missingTasks }) {
         ? nothing
         : h `<p>${missingTasks} ${missingTasks === 1 ? 'task' : 'tasks'} of the plan ${missingTasks === 1 ? 'has' : 'have'} no result in the record.</p>`;
     if (done.length === 0)
-        return missingTasks === 0 ? h `<p>No task.</p>` : missing;
+        return missingTasks === 0 ? h `<p>No database task.</p>` : missing;
     const rows = done.map((task) => [
         joined([
             code(task.id),
@@ -12525,7 +12572,7 @@ function tasks({ tasks: done, missingTasks }) {
         { title: 'Outcome', kind: 'short' },
         { title: 'Took', kind: 'number' },
         { title: 'Result' },
-        { title: 'Before → after' },
+        { title: 'Before → after', kind: 'short' },
     ], rows)}${missing}`;
 }
 
@@ -12872,7 +12919,7 @@ function markdown_tasks({ tasks: done, missingTasks }) {
         ? ''
         : `${missingTasks} ${missingTasks === 1 ? 'task' : 'tasks'} of the plan ${missingTasks === 1 ? 'has' : 'have'} no result in the record.`;
     if (done.length === 0)
-        return `## What was done\n\n${missing === '' ? 'No task.' : missing}`;
+        return `## What was done\n\n${missing === '' ? 'No database task.' : missing}`;
     const rows = done.map((task) => [
         mark(taskMark(task)),
         `${markdownCode(task.id)}<br>${markdown(task.task)}, ${task.stage === 'online' ? 'while open' : 'while closed'}`,
@@ -12995,7 +13042,7 @@ const checkFamilies = {
     role: ['role'],
     disk: ['disk'],
     replication: ['replication'],
-    mode: ['nginx', 'mode'],
+    mode: ['nginx', 'app', 'command', 'mode'],
     configuration: ['nginx-config', 'mode'],
     smokeTests: ['smoke-tests'],
 };
@@ -13279,6 +13326,18 @@ const noPackages = 'The plan updates no packages.';
 function plansServerTask({ input }, kind) {
     return input.plan.updateServer.tasks.some(({ task }) => task === kind);
 }
+/**
+ * A line that does not apply, unless the plan runs commands of the application: what those change, nobody here knows.
+ * @param why begins with a small letter and has no full stop
+ */
+function outOfScopeWithoutCommands(id, title, why) {
+    return provable(id, title, 'nothing: what the plan’s tasks `command` change, only people know', ({ input }) => {
+        const ids = input.plan.updateServer.tasks.flatMap((task) => task.task === 'command' ? [task.id] : []);
+        return ids.length === 0
+            ? notApplicable(`${why.charAt(0).toUpperCase()}${why.slice(1)}.`)
+            : none(`The plan runs commands of its own (${ids.join(', ')}): attest what they change.`);
+    }, `${why}, and the plan has no task \`command\` of \`update-server\``);
+}
 /** What the record says of the server tasks of a kind: each on each of its hosts. */
 function fromServerTasks(facts, kind) {
     const { input } = facts;
@@ -13378,6 +13437,13 @@ function servicesRunAgain({ input }, chosen = () => true) {
 /** Work by the clock: cron and timers. */
 function isByClock(fact, kind) {
     return kind === 'cron' || fact.title.endsWith('.timer');
+}
+/** Line 10.4: a rollback starts again what was stopped, in reverse. */
+function rollbackOrder({ input }) {
+    const ids = input.plan.enableMaintenance.services.map(({ id }) => id);
+    return ids.length === 0
+        ? notApplicable('The plan stops no service.')
+        : proof(`The plan: stopped in the order ${ids.join(', ')}; a rollback, too, starts ${ids.toReversed().join(', ')} again, as far as they ran.`);
 }
 /** That the code is tagged; `undefined` when the plan names none. */
 function codeTagged({ input }) {
@@ -13898,7 +13964,7 @@ const beforeSections = [
                     ? proof(`The run waited at ${asked.map(({ environments, user, state }) => `${environments.join(', ')}, ${state} by ${user}`).join('; ')}.`)
                     : none(unreviewed(approvals));
             }),
-            provable('3.6', 'Maintenance mode ready', 'the hook, put in place and proved at the public URL ahead of time; or preflight checks of the web server', (facts) => {
+            provable('3.6', 'Maintenance mode ready', 'the mode, got ready ahead of time (nginx: the hook, proved at the public URL); or the preflight checks of the mode', (facts) => {
                 const hook = lastRow(facts.rows, stepIds.hook);
                 if (hook?.outcome === 'done')
                     return proof(`${hook.phase}: ${hook.detail}.`);
@@ -14043,7 +14109,7 @@ const duringSections = [
                 const tagged = codeTagged(facts);
                 return tagged === undefined ? fromBackup(facts) : both(fromBackup(facts), tagged);
             }, 'the plan names no database'),
-            outOfScope('4.4', 'Configuration changes applied', 'this window changes no configuration besides its own hook in the web server'),
+            outOfScopeWithoutCommands('4.4', 'Configuration changes applied', 'this window changes no configuration besides what closes the site'),
             provable('4.5', 'Software updates installed', 'tasks `packages` of `update-server`: every planned version is installed, nothing half-way', updatesInstalled, during_noPackages),
             provable('4.6', 'Security patches applied', 'tasks `packages` of `update-server`: no security update is left out', securityPatched, during_noPackages),
             provable('4.7', 'System configuration validated', 'preflight check `nginx-config`: the web server accepts its configuration; after package updates, that dpkg has left nothing half-way', (facts) => {
@@ -14130,6 +14196,7 @@ function certificates(facts) {
 
 
 
+
 /** Sections 10 and 11: when things go wrong. */
 const emergencySections = [
     {
@@ -14140,7 +14207,7 @@ const emergencySections = [
             provable('10.1', 'Criteria for a rollback defined', '`rollback.on-failure` of the plan, and the class of each step', ({ input }) => proof(`The plan: rollback.on-failure is ${input.plan.rollback.onFailure} once a change of schema or data has begun; before that the site is opened as it was.`)),
             provable('10.2', 'Rollback scripts tested', 'the rehearsed restore of the backup, or a rollback that took place', rollbackRehearsed, 'the plan names no database'),
             provable('10.3', 'Rollback of the database ready', 'a restore point, or the verified backup', restorable, 'the plan names no database'),
-            outOfScope('10.4', 'Order of service rollback documented', 'this window stops and starts no service'),
+            provable('10.4', 'Order of service rollback documented', '`enable-maintenance.services` of the plan: stopped in order, started again in reverse', rollbackOrder, 'the plan stops no service'),
             attestable('10.5', 'Communication plan for a rollback', 'Announcements are not made by this window: attest who tells whom.'),
             provable('10.6', 'Steps to validate a rollback', 'the smoke tests of the plan, which a rollback runs too', validation),
         ],
@@ -14159,7 +14226,7 @@ const emergencySections = [
             attestable('11.2', 'Escalation documented', 'Attest where the escalation is written down.'),
             attestable('11.3', 'Channels for emergency communication', 'Attest which channels are used when the usual ones are down.'),
             attestable('11.4', 'Contacts of vendors available', 'Attest where they are written down.'),
-            provable('11.5', 'Recovery time objective defined', 'the measured restore time, which the window keeps in reserve', ({ recovery, input }) => recovery.backup === null
+            provable('11.5', 'Recovery time objective defined', 'the measured restore time, beside the planned duration of the window', ({ recovery, input }) => recovery.backup === null
                 ? none('No restore was measured: run `backup-db`, and attest the objective.')
                 : proof(`A restore took ${(0,duration/* formatDuration */.a3)(recovery.backup.restoreSeconds)} (measured); the window was planned for ${(0,duration/* formatDuration */.a3)(input.plan.window.duration)}.`)),
             provable('11.6', 'Business continuity plan activated', 'nothing: only people activate it, when a window is held', ({ outcome }) => outcome.kind === 'held' || outcome.kind === 'unfinished'
@@ -14221,8 +14288,8 @@ const kindSections = [
         lines: [
             provable('13.1', 'Application version tested', 'smoke tests after a migration', withMigration((facts) => fromRun(facts, lastRun(facts), () => true, 'No smoke test ran after the migration.')), 'the plan has no migration'),
             provable('13.2', 'Database migrations validated', 'the post-condition of each `migrate` task: checksums, and the version reached', withMigration(migrations), 'the plan has no migration'),
-            outOfScope('13.3', 'Configuration changes reviewed', 'this window changes no configuration of the application'),
-            outOfScope('13.4', 'Feature flags configured', noRelease),
+            outOfScopeWithoutCommands('13.3', 'Configuration changes reviewed', 'this window changes no configuration besides what closes the site'),
+            outOfScopeWithoutCommands('13.4', 'Feature flags configured', noRelease),
             provable('13.5', 'User acceptance tested', 'nothing: only people accept a change', withMigration(() => none('Attest who accepted the migrated application.')), 'the plan has no migration'),
             provable('13.6', 'Effect on performance assessed', 'the same smoke tests before and after a migration', withMigration(fromComparison), 'the plan has no migration'),
         ],
@@ -14564,6 +14631,7 @@ function timeIssues(status) {
 
 
 
+
 const unfinishedAdvice = {
     closing: 'Find out what the public sees, then run the same phase again, or `rollback`, which opens the site as it was.',
     closed: 'Go on with the window from the same run, or run `rollback`: nothing was changed yet, so it only opens the site.',
@@ -14600,10 +14668,18 @@ function obligations({ input, rows }) {
     }
     if (advice !== undefined)
         return [urgent(`The window is ${status.state}.${who} ${advice}`)];
+    const owed = (0,owed_by_reopening/* owedInWords */.Q)((0,owed_by_reopening/* owedByReopening */.q)(status, input.plan.disableMaintenance.hook));
+    if (owed.length > 0) {
+        return [
+            urgent(`The site is open, but its reopening was cut off: ${owed.join('; ')}. Run \`disable-maintenance\` again, or \`rollback\`: either does only that.`),
+        ];
+    }
     const hooked = lastRow(rows, stepIds.hook)?.outcome === 'done';
     if (status.state === 'prepared' && hooked) {
         return [
-            later('The hook is still in the site files, with the site open: run `rollback` to take it out.'),
+            later(status.maintenance?.mode === 'nginx'
+                ? 'The hook is still in the site files, with the site open: run `rollback` to take it out.'
+                : 'Maintenance mode is still ready to close, with the site open: run `rollback` to take that back.'),
         ];
     }
     return [];
@@ -14631,7 +14707,9 @@ function cleanUp({ input, recovery }) {
         }
     }
     if (status.state === 'reopened' && plan.disableMaintenance.hook === 'keep') {
-        items.push(later('The hook stays in the site files for the next window, as planned.'));
+        items.push(later(status.maintenance?.mode === 'nginx'
+            ? 'The hook stays in the site files for the next window, as planned.'
+            : 'Maintenance mode stays ready for the next window, as planned.'));
     }
     return items;
 }
@@ -14913,6 +14991,93 @@ function titleOf({ id, settings }) {
         case 'optimize-queries':
             return 'look for what slows queries down';
     }
+}
+
+;// CONCATENATED MODULE: ./lib/phases/server-tasks/planned-tasks.js
+
+/** Names the tasks and classes them; ids are unique within a plan. */
+function planServerTasks(tasks) {
+    const given = new Set(tasks.flatMap(({ id }) => (id === undefined ? [] : [id])));
+    const taken = new Set();
+    return tasks.map((settings) => {
+        let id = settings.id ?? settings.task;
+        for (let number = 2; taken.has(id) || (settings.id === undefined && given.has(id)); number += 1) {
+            id = `${settings.task}-${number}`;
+        }
+        taken.add(id);
+        return { id, stage: settings.stage, blast: planned_tasks_blastOf(settings), settings };
+    });
+}
+/**
+ * Server tasks change programs, not the application's data: below `schema`, so that after a failure the smoke tests
+ * decide whether the site reopens. A command says itself what it can do.
+ */
+function planned_tasks_blastOf(task) {
+    return task.task === 'command' ? task.blast : 'app';
+}
+/** Whether a task can change schema or data, so that a restore point comes first. */
+function changesData({ blast }) {
+    return life/* blastClasses */.F3.indexOf(blast) >= life/* blastClasses */.F3.indexOf('schema');
+}
+/** The same for all server tasks of a plan. */
+function serverTasksChangeData(tasks) {
+    return planServerTasks(tasks).some(changesData);
+}
+/** The step of a task on one host; with several hosts each has its own. */
+function serverStep(task, host, hosts) {
+    if (hosts.length < 2)
+        return `task-${task}`;
+    const slug = slugOf(host);
+    const alike = hosts.filter((other) => slugOf(other) === slug);
+    const number = alike.length < 2 ? '' : `-${alike.indexOf(host) + 1}`;
+    return `task-${task}-on-${slug}${number}`;
+}
+function slugOf(host) {
+    return host
+        .replace(/^ssh:\/\//, '')
+        .toLowerCase()
+        .replaceAll(/[^a-z0-9]+/g, '-')
+        .replaceAll(/^-|-$/g, '');
+}
+
+;// CONCATENATED MODULE: ./lib/phases/half-done-changes.js
+
+
+
+
+/**
+ * Refuses to begin further changes while another phase was killed, or failed, among its own: this phase would end
+ * with a window that is `changed`, as if all changes were proved, and it would be reopened.
+ * @throws FailureError `changes-unfinished`
+ */
+function refuseHalfDone(context, other) {
+    const { journal } = context.record;
+    const steps = closedSteps(context, other);
+    const lastOf = (step) => journal.findLast((line) => line.phase === other && line.step === step && line.event !== 'note')
+        ?.event;
+    const isBegun = steps.some((step) => lastOf(step) !== undefined);
+    const unfinished = steps.find((step) => !['done', 'skipped'].includes(lastOf(step) ?? ''));
+    if (!isBegun || unfinished === undefined)
+        return;
+    (0,ports_failure/* fail */.fJ)({
+        code: 'changes-unfinished',
+        message: `${other} began its changes in this window and did not end them: ${unfinished} is not done.`,
+        state: 'The site is closed; nothing was done now.',
+        next: `Run \`${other}\` again, which goes on where it ended, or \`rollback\`.`,
+    });
+}
+function closedSteps({ plan, fleet }, phase) {
+    if (phase === 'run-db-maintenance') {
+        return planTasks(plan.runDbMaintenance.tasks)
+            .filter(({ stage }) => stage === 'closed')
+            .map(({ id }) => `task-${id}`);
+    }
+    return planServerTasks(plan.updateServer.tasks)
+        .filter(({ stage }) => stage === 'closed')
+        .flatMap(({ id, settings }) => {
+        const hosts = (0,selected_hosts/* selectedHosts */.D)(fleet, settings.on).map(({ name }) => name);
+        return hosts.map((host) => serverStep(id, host, hosts));
+    });
 }
 
 ;// CONCATENATED MODULE: ./lib/phases/restore-point.js
@@ -15307,6 +15472,7 @@ async function performTask(context, planned) {
         case 'reindex':
             return database.reindex(task.tables, { ...options, concurrently: task.concurrently });
         case 'sql':
+            requireConsent(await unconsented(context, planned));
             return database.runSql(task.sql, {
                 ...options,
                 inTransaction: task.transaction,
@@ -15340,6 +15506,7 @@ async function performTask(context, planned) {
 
 
 
+
 const run_db_maintenance_phase = 'run-db-maintenance';
 /** Takes a restore point when a task changes schema or data, then runs the tasks of the stage in order. */
 function runDbMaintenance(context, options) {
@@ -15347,10 +15514,12 @@ function runDbMaintenance(context, options) {
         const tasks = planTasks(context.plan.runDbMaintenance.tasks);
         const online = tasks.filter((task) => task.stage === 'online');
         const closed = tasks.filter((task) => task.stage === 'closed');
-        if (options.stage !== 'online' && closed.length > 0)
+        if (options.stage !== 'online' && closed.length > 0) {
             refuseWhileOpen(context);
+            refuseHalfDone(context, 'update-server');
+        }
         const now = tasks.filter(({ stage }) => options.stage === 'all' || stage === options.stage);
-        await readStatements(context, now);
+        await readStatements(context, options.stage, now);
         if (options.stage !== 'closed')
             await runTasks(context, online);
         if (options.stage === 'online') {
@@ -15370,16 +15539,15 @@ function refuseWhileOpen(context) {
  * Reads all SQL that is about to run for what the plan has not consented to, before the first task: a refusal leaves
  * nothing half done.
  */
-async function readStatements(context, tasks) {
+async function readStatements(context, stage, tasks) {
     const read = tasks.filter(isRead);
     if (read.length === 0)
         return;
     await runStep(context, run_db_maintenance_phase, {
-        id: 'consent',
+        id: `consent-${stage}`,
         title: 'Read the SQL for what needs consent',
         blast: 'none',
-        // Files may have changed since: this is cheap and always done anew.
-        observe: () => Promise.resolve(undefined),
+        // Once is enough, as each task asks again when its turn comes; and after a kill the database may be sealed.
         perform: async () => {
             for (const task of read)
                 requireConsent(await unconsented(context, task));
@@ -15403,7 +15571,7 @@ async function runClosed(context, tasks) {
     else {
         await skipStep(context, run_db_maintenance_phase, { id: 'restore-point', title: 'Take a restore point' }, 'no task changes schema or data');
     }
-    if (record.status.state !== 'changed')
+    if (record.status.state !== 'changing')
         await record.become('changing');
     await runTasks(context, tasks);
     await record.become('changed');
@@ -15498,53 +15666,6 @@ async function runTasks(context, tasks) {
 }
 function stepOf(task) {
     return `task-${task.id}`;
-}
-
-;// CONCATENATED MODULE: ./lib/phases/server-tasks/planned-tasks.js
-
-/** Names the tasks and classes them; ids are unique within a plan. */
-function planServerTasks(tasks) {
-    const given = new Set(tasks.flatMap(({ id }) => (id === undefined ? [] : [id])));
-    const taken = new Set();
-    return tasks.map((settings) => {
-        let id = settings.id ?? settings.task;
-        for (let number = 2; taken.has(id) || (settings.id === undefined && given.has(id)); number += 1) {
-            id = `${settings.task}-${number}`;
-        }
-        taken.add(id);
-        return { id, stage: settings.stage, blast: planned_tasks_blastOf(settings), settings };
-    });
-}
-/**
- * Server tasks change programs, not the application's data: below `schema`, so that after a failure the smoke tests
- * decide whether the site reopens. A command says itself what it can do.
- */
-function planned_tasks_blastOf(task) {
-    return task.task === 'command' ? task.blast : 'app';
-}
-/** Whether a task can change schema or data, so that a restore point comes first. */
-function changesData({ blast }) {
-    return life/* blastClasses */.F3.indexOf(blast) >= life/* blastClasses */.F3.indexOf('schema');
-}
-/** The same for all server tasks of a plan. */
-function serverTasksChangeData(tasks) {
-    return planServerTasks(tasks).some(changesData);
-}
-/** The step of a task on one host; with several hosts each has its own. */
-function serverStep(task, host, hosts) {
-    if (hosts.length < 2)
-        return `task-${task}`;
-    const slug = slugOf(host);
-    const alike = hosts.filter((other) => slugOf(other) === slug);
-    const number = alike.length < 2 ? '' : `-${alike.indexOf(host) + 1}`;
-    return `task-${task}-on-${slug}${number}`;
-}
-function slugOf(host) {
-    return host
-        .replace(/^ssh:\/\//, '')
-        .toLowerCase()
-        .replaceAll(/[^a-z0-9]+/g, '-')
-        .replaceAll(/^-|-$/g, '');
 }
 
 ;// CONCATENATED MODULE: ./lib/phases/database-checks.js
@@ -17004,6 +17125,7 @@ function titleOfTask({ id, settings }, host) {
 
 
 
+
 const update_server_phase = 'update-server';
 /** Runs the plan's server tasks of the stage in order, each on one host after another; the first failure ends it. */
 function updateServer(context, options) {
@@ -17015,6 +17137,7 @@ function updateServer(context, options) {
         const closed = chosen.filter(({ task }) => task.stage === 'closed');
         if (closed.length > 0) {
             requireState(context, update_server_phase, ['closed', 'changing', 'changed'], 'Close the site first with `enable-maintenance`: these tasks change what the public works with.');
+            refuseHalfDone(context, 'run-db-maintenance');
         }
         // Asked before any task runs: a refusal leaves nothing half done.
         for (const { task, place } of chosen) {
@@ -19122,8 +19245,7 @@ function preflight_session_outcomeOf(looked, dryRun) {
                     .map((check) => `${check.title}: ${check.value.replace(/\.$/, '')}`)
                     .join('; ')}.`,
                 state: 'Nothing was touched.',
-                next: failed
-                    .map((check) => check.next ?? '')
+                next: [...new Set(failed.map((check) => check.next ?? ''))]
                     .filter((next) => next !== '')
                     .join(' '),
             },
@@ -19286,7 +19408,7 @@ function reportSession(surroundings) {
                 next: 'Give the output `record` of an earlier job, or run the report where the record is.',
             });
         }
-        const archived = mayClose ? await archiveRecord({ record }) : undefined;
+        const archived = mayClose ? await archiveRecord({ record, plan }) : undefined;
         const document = buildReport({
             record: copy,
             plan,
@@ -19652,6 +19774,35 @@ async function verifyRows(context) {
     });
 }
 
+;// CONCATENATED MODULE: ./lib/phases/reopening-owed.js
+
+
+
+/**
+ * Does what a reopening still owes, as `disable-maintenance` would when it is run again.
+ * @returns what was done, in words; nothing when nothing was owed
+ */
+async function finishReopening(context, callingPhase) {
+    const look = () => (0,owed_by_reopening/* owedByReopening */.q)(context.record.status, context.plan.disableMaintenance.hook);
+    const owed = look();
+    const isHooked = owed.hook && context.mode !== undefined;
+    try {
+        if (owed.services.length > 0)
+            await startServices(context, callingPhase, 'when-open');
+    }
+    finally {
+        if (isHooked)
+            await giveBack(context, callingPhase);
+    }
+    const still = look().services;
+    return [
+        ...owed.services
+            .filter((service) => !still.includes(service))
+            .map((service) => `${service} runs again`),
+        ...(isHooked ? ['what was there before maintenance mode is given back'] : []),
+    ];
+}
+
 ;// CONCATENATED MODULE: ./lib/phases/write-loss.js
 
 
@@ -19759,6 +19910,8 @@ function describeWrites(before, now) {
 
 
 
+
+
 const rollback_phase = 'rollback';
 /** Makes the system safe from the record alone: reopens, restores and reopens, or holds. */
 function rollback(context, options) {
@@ -19766,7 +19919,7 @@ function rollback(context, options) {
         const { record } = context;
         const decision = rollback_decide(context, options);
         if (decision.kind === 'nothing-to-do')
-            return skipped(decision.reason, { outcome: 'nothing' });
+            return nothingToUndo(context, decision.reason);
         context.progress.info(`rollback decides: ${decision.kind}, because ${decision.reason}`);
         if (record.status.state === 'reopened') {
             if (decision.kind === 'hold')
@@ -19789,6 +19942,13 @@ function rollback(context, options) {
             }, error);
         }
     });
+}
+/** An open site may still lack what its reopening was killed before. */
+async function nothingToUndo(context, reason) {
+    const finished = await finishReopening(context, rollback_phase);
+    if (finished.length === 0)
+        return skipped(reason, { outcome: 'nothing' });
+    return done(`the site is open; what its reopening still owed is done now: ${finished.join(', ')}`, { outcome: 'reopened', ...downtimeOutputs(context) });
 }
 function rollback_decide(context, options) {
     const { status } = context.record;
@@ -20734,7 +20894,12 @@ function systemdUnit(host, options) {
         state,
         stop: (seconds) => act('stop', seconds),
         kill: () => act('kill', 30, '--kill-whom=all', '--signal=SIGKILL'),
-        start: (_mark, seconds) => act('start', seconds),
+        start: async (_mark, seconds) => {
+            // Earlier starts of it, ours or its own, must not count against this one (StartLimitBurst in systemd.unit(5)). It
+            // may be refused, for a unit that is not loaded: then nothing counts.
+            await host.run({ ...(await systemctl('reset-failed', unit)), timeoutSeconds: 30 });
+            await act('start', seconds);
+        },
         log: async () => {
             const field = scope === 'user' ? '--user-unit' : '--unit';
             const result = await host.run({
@@ -21219,9 +21384,16 @@ function userCrontab(host, options) {
             };
         }
         const jobs = countJobs(text);
-        return jobs === 0
-            ? { kind: 'stopped', detail: `${user} has no cron jobs` }
-            : { kind: 'running', detail: `${jobs} cron jobs of ${user}`, mark: sha256(text) };
+        if (jobs === 0)
+            return { kind: 'stopped', detail: `${user} has no cron jobs` };
+        // Killed before it was paused, or after its jobs were put back: the copy may hold secrets.
+        const leftover = kept === undefined ? {} : { leftover: true };
+        return {
+            kind: 'running',
+            detail: `${jobs} cron jobs of ${user}`,
+            mark: sha256(text),
+            ...leftover,
+        };
     };
     return {
         host: host.name,
@@ -21247,6 +21419,8 @@ function userCrontab(host, options) {
         start: async (mark) => {
             const kept = await readSaved();
             const text = await read();
+            if (kept !== undefined && kept === text)
+                return host.remove(saved);
             if (!isOurs(text)) {
                 return (0,failure/* fail */.fJ)({
                     code: 'service-replaced',
@@ -36872,7 +37046,7 @@ const actionDefinitions = {
     },
     'disable-maintenance': {
         title: 'Disable maintenance mode',
-        description: 'Lifts only what this window set, proves that the public URL answers from the application, and gives the site files back byte for byte.',
+        description: 'Lifts only what this window set, proves that the public URL answers from the application, and gives back byte for byte what was there before.',
         replaces: 'Step 5, disable maintenance mode, and step 6, verify',
         section: _settings_disable_maintenance_js__WEBPACK_IMPORTED_MODULE_2__/* .disableMaintenanceShape */ .bo,
         groups: ['database', 'load-balancer', ...machines],
@@ -37520,7 +37694,7 @@ const codeGroup = (0,_setting_types_js__WEBPACK_IMPORTED_MODULE_0__/* .group */ 
 const disableMaintenanceShape = {
     hook: (0,_setting_types_js__WEBPACK_IMPORTED_MODULE_0__/* .setting */ .Pe)(zod__WEBPACK_IMPORTED_MODULE_1__/* ["enum"] */ .k5n(['remove', 'keep'], 'is remove or keep').prefault('remove'), {
         form: 'text',
-        description: 'Whether the site files are given back byte for byte, or the hook stays for the next window.',
+        description: 'Whether what was there before is given back byte for byte, or what the mode put in place (nginx: the hook) stays for the next window.',
     }),
     'open-timeout': (0,_setting_types_js__WEBPACK_IMPORTED_MODULE_0__/* .setting */ .Pe)((0,_setting_types_js__WEBPACK_IMPORTED_MODULE_0__/* .duration */ .p0)().prefault('30s'), {
         form: 'text',
@@ -37806,7 +37980,7 @@ const enableMaintenanceGroup = (0,setting_types/* group */.Os)(enableMaintenance
 const enableMaintenanceInvocation = {
     'prepare-only': (0,setting_types/* setting */.Pe)(schemas/* boolean */.zMY('is true or false').prefault(false), {
         form: 'flag',
-        description: 'Puts the hook in place and proves it, without closing; closing is then only a flag.',
+        description: 'Gets the mode ready and proves it, without closing (nginx: the hook is in place, and closing is then only a flag).',
     }),
 };
 
@@ -39593,6 +39767,38 @@ function isOver(state) {
 
 /***/ }),
 
+/***/ 83816:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Q: () => (/* binding */ owedInWords),
+/* harmony export */   q: () => (/* binding */ owedByReopening)
+/* harmony export */ });
+/* harmony import */ var _services_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(20029);
+
+/** Nothing is owed by a window that is not `reopened`. */
+function owedByReopening({ state, services = [], maintenance, }, hook) {
+    if (state !== 'reopened')
+        return { services: [], hook: false };
+    return {
+        services: services
+            // What somebody put in its place is noted, and stays.
+            .filter((entry) => (0,_services_js__WEBPACK_IMPORTED_MODULE_0__/* .isOwed */ .m)(entry) && entry.note === undefined)
+            .map(({ id, host }) => `${id} on ${host}`),
+        hook: hook !== 'keep' && maintenance !== undefined && maintenance.restoration === undefined,
+    };
+}
+/** In words, each as what is still to be done; empty when nothing is. */
+function owedInWords({ services, hook }) {
+    return [
+        ...services.map((service) => `${service} is to run again`),
+        ...(hook ? ['what was there before maintenance mode is to be given back'] : []),
+    ];
+}
+
+
+/***/ }),
+
 /***/ 65438:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -39868,7 +40074,7 @@ const backupReceiptSchema = schemas/* object */.Ikc({
     totalRows: schemas/* number */.aig(),
     tocEntries: schemas/* number */.aig(),
     dumpSeconds: schemas/* number */.aig(),
-    /** Seconds that the proving restore took; the window keeps this much time in reserve. */
+    /** Seconds that the proving restore took. */
     restoreSeconds: schemas/* number */.aig(),
     verifiedAt: schemas/* string */.YjP(),
 });
@@ -56191,8 +56397,8 @@ async function writeSummary(markdown) {
     await summary.addRaw(markdown, true).write();
 }
 
-// EXTERNAL MODULE: ./lib/actions/catalogue.js + 131 modules
-var catalogue = __nccwpck_require__(2006);
+// EXTERNAL MODULE: ./lib/actions/catalogue.js + 137 modules
+var catalogue = __nccwpck_require__(36510);
 ;// CONCATENATED MODULE: ./lib/actions/entry.js
 
 

@@ -32,7 +32,7 @@ export function runDbMaintenance(
       refuseHalfDone(context, 'update-server');
     }
     const now = tasks.filter(({ stage }) => options.stage === 'all' || stage === options.stage);
-    await readStatements(context, now);
+    await readStatements(context, options.stage, now);
     if (options.stage !== 'closed') await runTasks(context, online);
     if (options.stage === 'online') {
       return online.length === 0
@@ -58,20 +58,23 @@ function refuseWhileOpen(context: PhaseContext): void {
  * Reads all SQL that is about to run for what the plan has not consented to, before the first task: a refusal leaves
  * nothing half done.
  */
-async function readStatements(context: PhaseContext, tasks: readonly PlannedTask[]): Promise<void> {
+async function readStatements(
+  context: PhaseContext,
+  stage: Stage,
+  tasks: readonly PlannedTask[],
+): Promise<void> {
   const read = tasks.filter(isRead);
   if (read.length === 0) return;
   await runStep(context, phase, {
-    id: 'consent',
+    id: `consent-${stage}`,
     title: 'Read the SQL for what needs consent',
     blast: 'none',
-    // Files may have changed since: this is cheap and always done anew.
-    observe: () => Promise.resolve(undefined),
+    // Once is enough, as each task asks again when its turn comes; and after a kill the database may be sealed.
     perform: async () => {
       for (const task of read) requireConsent(await unconsented(context, task));
       return { tasks: read.length };
     },
-    describe: ({ tasks: count }) => `${count} tasks read; the plan consents to all that needs it`,
+    describe: ({ tasks: count }) => `tasks read: ${count}; the plan consents to all that needs it`,
   });
 }
 

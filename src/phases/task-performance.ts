@@ -34,6 +34,7 @@ export async function performTask(
     case 'reindex':
       return database.reindex(task.tables, { ...options, concurrently: task.concurrently });
     case 'sql':
+      requireConsent(await unconsented(context, planned));
       return database.runSql(task.sql, {
         ...options,
         inTransaction: task.transaction,

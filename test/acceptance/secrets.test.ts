@@ -105,8 +105,9 @@ async function filesBelow(folder: string): Promise<readonly (readonly [string, s
 }
 
 describe.each([
-  ['a good window', 'migrations', '9101', 0],
+  // The failing one first: preflight refuses a folder that lacks migrations which the database has.
   ['a failing window', 'migrations-failing', '9102', 1],
+  ['a good window', 'migrations', '9101', 0],
 ] as const)('%s', (_name, migrations, runId, code) => {
   let watched: Watched;
 
@@ -118,7 +119,8 @@ describe.each([
         .sort()
         .at(-1),
     ).toBe(code);
-    expect(watched.ends.at(-1)?.code).toBe(0);
+    const last = watched.ends.at(-1);
+    expect(last?.code === 0 ? '' : last?.log).toBe('');
   }, 120_000);
 
   test('names its secrets to the runner before anything else, and never again', () => {

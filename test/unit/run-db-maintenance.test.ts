@@ -188,7 +188,7 @@ describe('SQL that the plan does not consent to', () => {
     });
     expect(world.effects).toEqual([]);
     expect(status.state).toBe('closed');
-    expect(journal.at(-1)).toMatchObject({ step: 'consent', event: 'failed' });
+    expect(journal.at(-1)).toMatchObject({ step: 'consent-closed', event: 'failed' });
   });
 
   test('runs with it', async () => {
