@@ -59,7 +59,7 @@ describe('the plans of the getting-started document', () => {
     .filter((text) => /^[a-z]/.test(text));
 
   test('are all there', () => {
-    expect(blocks.length).toBe(4);
+    expect(blocks.length).toBe(7);
   });
 
   test.each(blocks)('%j', (text) => {

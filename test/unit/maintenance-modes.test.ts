@@ -141,12 +141,15 @@ describe('the environment of the commands', () => {
   });
 });
 
-test.each(['app-mode.yml', 'command-mode.yml'])('the example %s is a whole plan', (name) => {
-  const path = new URL(`../../examples/plans/${name}`, import.meta.url);
-  const plan = { path: name, text: readFileSync(path, 'utf8') };
-  const resolved = resolveSettings('maintenance-window', { inputs: {}, plan });
-  expect(settingLackedBy(resolved.plan.enableMaintenance)).toBeUndefined();
-});
+test.each(['app-mode.yml', 'command-mode.yml', 'fleet.yml'])(
+  'the example %s is a whole plan',
+  (name) => {
+    const path = new URL(`../../examples/plans/${name}`, import.meta.url);
+    const plan = { path: name, text: readFileSync(path, 'utf8') };
+    const resolved = resolveSettings('maintenance-window', { inputs: {}, plan });
+    expect(settingLackedBy(resolved.plan.enableMaintenance)).toBeUndefined();
+  },
+);
 
 test('every mode that a plan may name can be made', () => {
   expect(Object.keys(modeMakers).sort()).toEqual([...modeNames].sort());
