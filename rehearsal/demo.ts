@@ -116,7 +116,7 @@ async function demonstrate(site: Site, signal: AbortSignal, options: Options): P
   );
   print(`The shop's health now: ${health.status} ${(await health.text()).trim()}`);
   const files = await readdir(reports);
-  const written = ['report.html', 'report.md', 'report.json'].filter((name) =>
+  const written = ['report.html', 'report.md', 'report.json', 'report.junit.xml'].filter((name) =>
     files.includes(name),
   );
   const paths = written.map((name) => join(reports, name)).join('\n            ');

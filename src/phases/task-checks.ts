@@ -50,7 +50,7 @@ async function checkConsent(
     return { ...head, verdict: 'failed', value: failure.message, next: failure.next };
   }
   return found.length === 0
-    ? { ...head, verdict: 'passed', value: `${tasks.length} tasks read` }
+    ? { ...head, verdict: 'passed', value: `tasks read: ${tasks.length}` }
     : {
         ...head,
         verdict: 'failed',

@@ -56,7 +56,7 @@ describe('what preflight knows of the tasks', () => {
 
   test('passes what the plan consents to', async () => {
     const tasks = [{ task: 'sql', sql: 'truncate log', consent: ['truncate'] }];
-    expect(await checksOf(tasks)).toMatchObject([{ verdict: 'passed', value: '1 tasks read' }]);
+    expect(await checksOf(tasks)).toMatchObject([{ verdict: 'passed', value: 'tasks read: 1' }]);
   });
 
   test('tells why SQL or files cannot be read', async () => {
