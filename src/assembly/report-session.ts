@@ -49,7 +49,7 @@ export function reportSession(surroundings: Surroundings): Promise<ActionResult>
         next: 'Give the output `record` of an earlier job, or run the report where the record is.',
       });
     }
-    const archived = mayClose ? await archiveRecord({ record }) : undefined;
+    const archived = mayClose ? await archiveRecord({ record, plan }) : undefined;
     const document = buildReport({
       record: copy,
       plan,

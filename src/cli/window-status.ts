@@ -2,6 +2,7 @@ import { assembleSettings } from '../assembly/settings.ts';
 import type { Surroundings } from '../assembly/surroundings.ts';
 import { guarded, type ActionResult } from '../assembly/window-session.ts';
 import { isObliged } from '../record/life.ts';
+import { owedByReopening, owedInWords } from '../record/owed-by-reopening.ts';
 import type { RecordCopy } from '../record/window-record.ts';
 
 /** Tells where the window stands and what is left to do; touches nothing. */
@@ -13,14 +14,21 @@ export function windowStatus(surroundings: Surroundings): Promise<ActionResult> 
       return { outcome: { kind: 'skipped', reason, outputs: {} }, outputs: {} };
     }
     return {
-      outcome: { kind: 'done', detail: describeRecord(known), outputs: {} },
+      outcome: {
+        kind: 'done',
+        detail: describeRecord(known, plan.disableMaintenance.hook),
+        outputs: {},
+      },
       outputs: { 'window-id': known.status.windowId, state: known.status.state },
     };
   });
 }
 
 /** A record for an operator: state, who holds it, what happened last, what to do. */
-export function describeRecord({ status, journal }: RecordCopy): string {
+export function describeRecord(
+  { status, journal }: RecordCopy,
+  hook: 'remove' | 'keep' = 'remove',
+): string {
   const lines = [
     `window ${status.windowId} of ${status.name} is ${status.state} since ${status.updatedAt}`,
     `run ${status.run.url ?? status.run.id}${status.run.actor === undefined ? '' : `, started by ${status.run.actor}`}; planned until ${status.deadline}`,
@@ -37,10 +45,13 @@ export function describeRecord({ status, journal }: RecordCopy): string {
     lines.push(
       `interrupted in ${last.phase} ${last.step}: its effect is looked at by the next run`,
     );
+  const owed = owedInWords(owedByReopening(status, hook));
   lines.push(
     isObliged(status.state)
       ? 'left to do: `maintenance-window rollback` makes it safe'
-      : 'nothing is left to do',
+      : owed.length > 0
+        ? `left to do: ${owed.join('; ')}; \`maintenance-window rollback\` does it, and leaves the site open`
+        : 'nothing is left to do',
   );
   return lines.join('\n');
 }

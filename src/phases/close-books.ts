@@ -1,4 +1,5 @@
 import { isOver } from '../record/life.ts';
+import { owedByReopening, owedInWords } from '../record/owed-by-reopening.ts';
 import { runStep, skipStep } from '../record/step.ts';
 import { databaseName } from './database-names.ts';
 import type { PhaseContext } from './phase.ts';
@@ -64,10 +65,17 @@ export async function dropOlderRestorePoints(
   }
 }
 
-/** Archives a record whose window is over, or was never more than planned. */
-export async function archiveRecord(context: Pick<PhaseContext, 'record'>): Promise<boolean> {
-  const { record } = context;
+/**
+ * Archives a record whose window is over, or was never more than planned. One whose reopening was cut off stays:
+ * without it nobody could bring that to its end.
+ */
+export async function archiveRecord({
+  record,
+  plan,
+}: Pick<PhaseContext, 'record' | 'plan'>): Promise<boolean> {
   if (!isOver(record.status.state) && record.status.state !== 'planned') return false;
+  const owed = owedByReopening(record.status, plan.disableMaintenance.hook);
+  if (owedInWords(owed).length > 0) return false;
   await record.archive();
   return true;
 }

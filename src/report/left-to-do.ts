@@ -1,4 +1,5 @@
 import { isOver, type WindowState } from '../record/life.ts';
+import { owedByReopening, owedInWords } from '../record/owed-by-reopening.ts';
 import type { ApprovalFacts } from './approval-facts.ts';
 import type { Downtime } from './downtime.ts';
 import { missingTasks } from './outcome.ts';
@@ -66,6 +67,14 @@ function obligations({ input, rows }: LeftToDoFacts): LeftToDo[] {
     ];
   }
   if (advice !== undefined) return [urgent(`The window is ${status.state}.${who} ${advice}`)];
+  const owed = owedInWords(owedByReopening(status, input.plan.disableMaintenance.hook));
+  if (owed.length > 0) {
+    return [
+      urgent(
+        `The site is open, but its reopening was cut off: ${owed.join('; ')}. Run \`disable-maintenance\` again, or \`rollback\`: either does only that.`,
+      ),
+    ];
+  }
   const hooked = lastRow(rows, stepIds.hook)?.outcome === 'done';
   if (status.state === 'prepared' && hooked) {
     return [

@@ -132,6 +132,18 @@ describe('the outcome', () => {
     expect(head.endedAt).toBeNull();
   });
 
+  test('of a reopening that was cut off tells what is owed, and who does it', () => {
+    const good = goodWindow();
+    const { restoration: _, ...maintenance } = good.record.status.maintenance ?? {
+      mode: 'nginx',
+      prior: null,
+    };
+    expect(todo(buildReport(good))).not.toContain('cut off');
+    expect(todo(buildReport(withStatus(good, { maintenance })))).toContain(
+      'now: The site is open, but its reopening was cut off: what was there before maintenance mode is to be given back. Run `disable-maintenance` again, or `rollback`',
+    );
+  });
+
   test('does not claim tasks that have no result', () => {
     const good = goodWindow();
     const { outcome, missingTasks } = buildReport(

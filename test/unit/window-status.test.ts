@@ -49,6 +49,18 @@ describe('a record for an operator', () => {
     expect(describeRecord(goodWindow().record)).not.toContain('interrupted');
   });
 
+  test.each([
+    [
+      'remove',
+      'left to do: what was there before maintenance mode is to be given back; `maintenance-window rollback` does it, and leaves the site open',
+    ],
+    ['keep', 'nothing is left to do'],
+  ] as const)('whose reopening was cut off says what is owed (hook: %s)', (hook, line) => {
+    const maintenance = { mode: 'nginx', prior: null, closedAt: at(40), reopenedAt: at(45) };
+    const status = statusOf({ state: 'reopened', maintenance });
+    expect(lastLine(describeRecord({ status, journal: [] }, hook))).toBe(line);
+  });
+
   test.each(windowStates)('that is %s says whether something is left to do', (state) => {
     expect(lastLine(describeRecord({ status: statusOf({ state }), journal: [] }))).toBe(
       isObliged(state)
