@@ -159,6 +159,17 @@ describe('a proof that fails undoes everything', () => {
     expect(status.maintenance).not.toHaveProperty('closedAt');
   });
 
+  test.each([
+    ['nginx', 'server blocks of site-files'],
+    ['app', 'when app-key is set and app-reload-command has run'],
+    ['command', 'after close-command'],
+  ])('and says what to look at in the mode %s', async (mode, advice) => {
+    world.bend.answer = () => page;
+    const context = await world.contextOf({}, { plan: { 'enable-maintenance': { mode } } });
+    const outcome = await enableMaintenance(context, closing);
+    expect(outcome).toMatchObject({ failure: { next: expect.stringContaining(advice) } });
+  });
+
   test("when the door is somebody else's", async () => {
     const headers = { 'x-maintenance': 'mw-other', 'retry-after': '1' };
     world.bend.answer = () =>

@@ -48,6 +48,12 @@ describe('server tasks in the report', () => {
     expect(report.outcome.kind).toBe('completed');
   });
 
+  test('count as tasks at the head of the page, as in its sentence', () => {
+    const report = reportOf([{ task: 'packages' }], [packages]);
+    expect(report.outcome.sentence).toContain('4 of 4 tasks done');
+    expect(renderHtml(report)).toContain('<dt>Tasks done</dt><dd>4 of 4</dd>');
+  });
+
   test('are left out where there are none', () => {
     const report = reportOf([], []);
     expect(renderMarkdown(report)).not.toContain('## Servers');
@@ -90,6 +96,17 @@ describe('the checklist', () => {
   test('asks for nothing where the plan updates no packages', () => {
     for (const id of ['4.5', '4.6', '12.1', '12.6']) {
       expect(lineOf(reportOf([], []), id)).toMatchObject({ verdict: 'not-applicable' });
+    }
+  });
+
+  test('does not know what commands of the plan change', () => {
+    const command = { task: 'command', id: 'deploy', command: ['true'] };
+    for (const id of ['4.4', '13.3', '13.4']) {
+      expect(lineOf(reportOf([], []), id)).toMatchObject({ verdict: 'not-applicable' });
+      expect(lineOf(reportOf([command], []), id)).toMatchObject({
+        verdict: 'open',
+        why: expect.stringContaining('(deploy)'),
+      });
     }
   });
 

@@ -153,3 +153,23 @@ describe('code', () => {
     );
   });
 });
+
+describe('the order of a rollback', () => {
+  const lineOf = (plan: Record<string, unknown>) =>
+    reportOf(goodWindow(), {}, plan)
+      .checklist.flatMap(({ lines }) => lines)
+      .find(({ id }) => id === '10.4')?.result;
+
+  test('is that of the plan, the other way round', () => {
+    const services = ['web', 'queue'].map((id) => ({ id, kind: 'unit', unit: `${id}.service` }));
+    const plan = { 'enable-maintenance': { 'site-files': ['/etc/nginx/shop'], services } };
+    expect(lineOf(plan)).toMatchObject({
+      verdict: 'proved',
+      by: expect.stringMatching(/order web, queue; .* starts queue, web again/),
+    });
+  });
+
+  test('is nothing where the plan stops no service', () => {
+    expect(lineOf({})).toMatchObject({ verdict: 'not-applicable' });
+  });
+});
