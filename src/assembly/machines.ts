@@ -74,7 +74,7 @@ export function machinesOf(surroundings: Surroundings): Machines {
 
 function addressOf(text: string | undefined): Address | undefined {
   if (text === undefined) return undefined;
-  const parts = /^(.*):(\d+)$/.exec(text);
+  const parts = /^(?:(https?):\/\/)?(.*):(\d+)$/.exec(text);
   if (parts === null) {
     return fail({
       code: 'plan-invalid',
@@ -83,8 +83,12 @@ function addressOf(text: string | undefined): Address | undefined {
       next: 'Correct the address in hosts.web.',
     });
   }
-  const [, host = '', port = ''] = parts;
-  return { host: host.replaceAll(/[[\]]/g, ''), port: Number(port) };
+  const [, scheme, host = '', port = ''] = parts;
+  return {
+    host: host.replaceAll(/[[\]]/g, ''),
+    port: Number(port),
+    ...(scheme === 'http' || scheme === 'https' ? { scheme } : {}),
+  };
 }
 
 function definedOf(environment: Surroundings['environment']): Record<string, string> {

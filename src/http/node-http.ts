@@ -67,6 +67,20 @@ function elsewhere(url: URL, to: Address | undefined): RequestOptions & { server
   };
 }
 
+/** The URL as this address is asked for it. */
+function onTheWire(url: URL, to: Address | undefined): URL {
+  if (to?.scheme === undefined || url.protocol === `${to.scheme}:`) return url;
+  // The setter of `protocol` drops a port that is the usual one; where it goes is said by `elsewhere`.
+  return new URL(`${to.scheme}://${url.host}${url.pathname}${url.search}`);
+}
+
+/** What a load balancer tells the host that it asks. */
+function forwarded(url: URL, to: Address): Record<string, string> {
+  const scheme = url.protocol.replace(':', '');
+  const isChanged = to.scheme !== undefined && to.scheme !== scheme;
+  return { host: url.host, ...(isChanged ? { 'x-forwarded-proto': scheme } : {}) };
+}
+
 /** The beginning of the body, as far as it is read at all. Rejects when the connection breaks before the end. */
 async function beginningOf(message: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
@@ -121,13 +135,13 @@ export function nodeHttp(options: NodeHttpOptions = {}): Http {
     let status: number | undefined;
     try {
       const message = await send(
-        url,
+        onTheWire(url, asked.connectTo),
         {
           agent: false,
           method: (asked.method ?? 'GET').toUpperCase(),
           headers: {
             'accept-encoding': 'identity',
-            ...(asked.connectTo === undefined ? {} : { host: url.host }),
+            ...(asked.connectTo === undefined ? {} : forwarded(url, asked.connectTo)),
             ...asked.headers,
             connection: 'close',
           },

@@ -158,14 +158,17 @@ export function hostSelector() {
 }
 export type HostSelector = z.output<ReturnType<typeof hostSelector>>;
 
-/** Where a host answers itself: name or address, and port. */
+/** Where a host answers itself: name or address, port, and the scheme when it is not that of the public URL. */
 export function hostAddress() {
   return z
-    .string('is an address such as 192.0.2.11:443')
-    .regex(/^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$/, {
-      error: 'is an address such as 192.0.2.11:443',
-      abort: true,
-    })
+    .string('is an address such as 192.0.2.11:443 or http://192.0.2.11:8080')
+    .regex(
+      /^(?:https?:\/\/)?(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$/,
+      {
+        error: 'is an address such as 192.0.2.11:443 or http://192.0.2.11:8080',
+        abort: true,
+      },
+    )
     .refine((text) => isPort(/:(\d+)$/.exec(text)?.[1] ?? ''), 'has a port from 1 to 65535');
 }
 

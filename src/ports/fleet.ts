@@ -6,6 +6,11 @@ export interface Address {
   /** Name or address, without brackets. */
   readonly host: string;
   readonly port: number;
+  /**
+   * How it is asked when that differs from the public URL: a load balancer that ends TLS asks in plain HTTP, and says
+   * so by `X-Forwarded-Proto`.
+   */
+  readonly scheme?: 'http' | 'https';
 }
 
 /** A host that serves the site. */

@@ -151,6 +151,21 @@ describe('another address behind the name', () => {
     expect(await bodyOf(`http://${other}/`)).toBe(other);
   });
 
+  test('behind something that ends TLS is asked in plain HTTP, and told so', async () => {
+    const asked = await serve(({ headers, url }, response) =>
+      response.end(`${headers.host} ${String(headers['x-forwarded-proto'])} ${url}`),
+    );
+    const [host = '', port = ''] = asked.split(':');
+    const connectTo = { host, port: Number(port), scheme: 'http' } as const;
+    const bodyOf = async (url: string) => {
+      const reply = await nodeHttp().request({ url, connectTo });
+      return reply.kind === 'answer' ? reply.body : reply.reason;
+    };
+    expect(await bodyOf('https://shop.example.org/a?b=c')).toBe('shop.example.org https /a?b=c');
+    expect(await bodyOf('https://shop.example.org:8443/')).toBe('shop.example.org:8443 https /');
+    expect(await bodyOf('http://shop.example.org/')).toBe('shop.example.org undefined /');
+  });
+
   test('of TLS is asked for the certificate of the name', async () => {
     const { key, cert } = certificate('behind', 2, 'DNS:shop.example.org');
     const place = await listen(

@@ -30,7 +30,9 @@ export const tlsKind: CheckKind<'tls'> = {
     const servername = check.servername ?? server.host;
     const ca = await authorities(context, check.ca);
     const addresses = check.eachAddress
-      ? await addressesBehind(context, server, { family, timeoutSeconds })
+      ? (await addressesBehind(context, server, { family, timeoutSeconds }))
+          // Where something before it ends TLS, the host shows no certificate.
+          .filter(({ scheme }) => scheme !== 'http')
       : [server];
     const network = requireNetwork(context);
     const asked = await onEach(addresses, parallel, (to) =>

@@ -135,7 +135,7 @@ const webHost = z.union(
       address: hostAddress()
         .optional()
         .describe(
-          'Where it answers the public itself, past the load balancer; needed with several web hosts.',
+          'Where it answers the public itself, past the load balancer; needed with several web hosts. With `http://` before it where the load balancer ends TLS and asks the hosts in plain HTTP.',
         ),
     }),
   ],
