@@ -123,7 +123,11 @@ function windowStatus(surroundings) {
             return { outcome: { kind: 'skipped', reason, outputs: {} }, outputs: {} };
         }
         return {
-            outcome: { kind: 'done', detail: describeRecord(known, plan.disableMaintenance.hook), outputs: {} },
+            outcome: {
+                kind: 'done',
+                detail: describeRecord(known, plan.disableMaintenance.hook),
+                outputs: {},
+            },
             outputs: { 'window-id': known.status.windowId, state: known.status.state },
         };
     });

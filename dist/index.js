@@ -15553,7 +15553,7 @@ async function readStatements(context, stage, tasks) {
                 requireConsent(await unconsented(context, task));
             return { tasks: read.length };
         },
-        describe: ({ tasks: count }) => `${count} tasks read; the plan consents to all that needs it`,
+        describe: ({ tasks: count }) => `tasks read: ${count}; the plan consents to all that needs it`,
     });
 }
 async function runClosed(context, tasks) {
@@ -18076,7 +18076,9 @@ const tlsKind = {
         const servername = check.servername ?? server.host;
         const ca = await authorities(context, check.ca);
         const addresses = check.eachAddress
-            ? await addressesBehind(context, server, { family, timeoutSeconds })
+            ? (await addressesBehind(context, server, { family, timeoutSeconds }))
+                // Where something before it ends TLS, the host shows no certificate.
+                .filter(({ scheme }) => scheme !== 'http')
             : [server];
         const network = requireNetwork(context);
         const asked = await (0,ports_fleet/* onEach */.H)(addresses, tls_parallel, (to) => network.certificate({ to, servername, timeoutSeconds, ...(ca === undefined ? {} : { ca }) }));
@@ -18577,7 +18579,7 @@ async function checkConsent(context, tasks) {
         return { ...head, verdict: 'failed', value: failure.message, next: failure.next };
     }
     return found.length === 0
-        ? { ...head, verdict: 'passed', value: `${tasks.length} tasks read` }
+        ? { ...head, verdict: 'passed', value: `tasks read: ${tasks.length}` }
         : {
             ...head,
             verdict: 'failed',
@@ -22527,7 +22529,7 @@ function machinesOf(surroundings) {
 function addressOf(text) {
     if (text === undefined)
         return undefined;
-    const parts = /^(.*):(\d+)$/.exec(text);
+    const parts = /^(?:(https?):\/\/)?(.*):(\d+)$/.exec(text);
     if (parts === null) {
         return (0,failure/* fail */.fJ)({
             code: 'plan-invalid',
@@ -22536,8 +22538,12 @@ function addressOf(text) {
             next: 'Correct the address in hosts.web.',
         });
     }
-    const [, host = '', port = ''] = parts;
-    return { host: host.replaceAll(/[[\]]/g, ''), port: Number(port) };
+    const [, scheme, host = '', port = ''] = parts;
+    return {
+        host: host.replaceAll(/[[\]]/g, ''),
+        port: Number(port),
+        ...(scheme === 'http' || scheme === 'https' ? { scheme } : {}),
+    };
 }
 function definedOf(environment) {
     return Object.fromEntries(Object.entries(environment).filter((entry) => entry[1] !== undefined));
@@ -29822,6 +29828,19 @@ function elsewhere(url, to) {
         ...((0,external_node_net_.isIP)(name) === 0 ? { servername: name } : {}),
     };
 }
+/** The URL as this address is asked for it. */
+function onTheWire(url, to) {
+    if (to?.scheme === undefined || url.protocol === `${to.scheme}:`)
+        return url;
+    // The setter of `protocol` drops a port that is the usual one; where it goes is said by `elsewhere`.
+    return new URL(`${to.scheme}://${url.host}${url.pathname}${url.search}`);
+}
+/** What a load balancer tells the host that it asks. */
+function forwarded(url, to) {
+    const scheme = url.protocol.replace(':', '');
+    const isChanged = to.scheme !== undefined && to.scheme !== scheme;
+    return { host: url.host, ...(isChanged ? { 'x-forwarded-proto': scheme } : {}) };
+}
 /** The beginning of the body, as far as it is read at all. Rejects when the connection breaks before the end. */
 async function beginningOf(message) {
     const chunks = [];
@@ -29867,12 +29886,12 @@ function nodeHttp(options = {}) {
         options.signal?.addEventListener('abort', onAbort, { once: true });
         let status;
         try {
-            const message = await send(url, {
+            const message = await send(onTheWire(url, asked.connectTo), {
                 agent: false,
                 method: (asked.method ?? 'GET').toUpperCase(),
                 headers: {
                     'accept-encoding': 'identity',
-                    ...(asked.connectTo === undefined ? {} : { host: url.host }),
+                    ...(asked.connectTo === undefined ? {} : forwarded(url, asked.connectTo)),
                     ...asked.headers,
                     connection: 'close',
                 },
@@ -37564,11 +37583,11 @@ const hostRoles = ['control', 'web', 'database', 'workers'];
 function hostSelector() {
     return zod__WEBPACK_IMPORTED_MODULE_2__/* .union */ .KCZ([zod__WEBPACK_IMPORTED_MODULE_2__/* ["enum"] */ .k5n(hostRoles), hostReference()], 'is control, web, database or workers, or a host of the plan such as ssh://deploy@web1.example.org');
 }
-/** Where a host answers itself: name or address, and port. */
+/** Where a host answers itself: name or address, port, and the scheme when it is not that of the public URL. */
 function hostAddress() {
-    return zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP('is an address such as 192.0.2.11:443')
-        .regex(/^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$/, {
-        error: 'is an address such as 192.0.2.11:443',
+    return zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP('is an address such as 192.0.2.11:443 or http://192.0.2.11:8080')
+        .regex(/^(?:https?:\/\/)?(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$/, {
+        error: 'is an address such as 192.0.2.11:443 or http://192.0.2.11:8080',
         abort: true,
     })
         .refine((text) => isPort(/:(\d+)$/.exec(text)?.[1] ?? ''), 'has a port from 1 to 65535');
@@ -38464,7 +38483,7 @@ const webHost = zod__WEBPACK_IMPORTED_MODULE_1__/* .union */ .KCZ([
         host: (0,_setting_types_js__WEBPACK_IMPORTED_MODULE_0__/* .hostReference */ .wf)().describe('The host, as `local` or `ssh://user@host:port`.'),
         address: (0,_setting_types_js__WEBPACK_IMPORTED_MODULE_0__/* .hostAddress */ .Rk)()
             .optional()
-            .describe('Where it answers the public itself, past the load balancer; needed with several web hosts.'),
+            .describe('Where it answers the public itself, past the load balancer; needed with several web hosts. With `http://` before it where the load balancer ends TLS and asks the hosts in plain HTTP.'),
     }),
 ], 'is a host such as ssh://deploy@web1.example.org, or a mapping with host and address');
 const hostsShape = {
@@ -39777,7 +39796,7 @@ function isOver(state) {
 /* harmony import */ var _services_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(20029);
 
 /** Nothing is owed by a window that is not `reopened`. */
-function owedByReopening({ state, services = [], maintenance, }, hook) {
+function owedByReopening({ state, services = [], maintenance }, hook) {
     if (state !== 'reopened')
         return { services: [], hook: false };
     return {
