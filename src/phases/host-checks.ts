@@ -4,6 +4,7 @@ import { formatDuration } from '../plan/duration.ts';
 import { failureOf } from '../ports/failure.ts';
 import { onEach } from '../ports/fleet.ts';
 import type { Host } from '../ports/host.ts';
+import type { HttpReply } from '../ports/http.ts';
 import type { Check } from '../ports/maintenance-mode.ts';
 import { doorsOf } from './doors.ts';
 import type { PhaseContext } from './phase.ts';
@@ -178,4 +179,42 @@ export async function checkDoors(context: HostContext): Promise<readonly Check[]
           : 'Mend that host first, see that its address in hosts.web is right and can be reached by the runner, or take it out of hosts.web and of the load balancer.',
     };
   });
+}
+
+/** Whether each web host tells the load balancer that it is well; nothing where the plan names no health path. */
+export async function checkHealthPath(context: HostContext): Promise<readonly Check[]> {
+  const { plan, fleet } = context;
+  const { healthPath } = plan.loadBalancer;
+  if (healthPath === undefined || plan.publicUrl === undefined) return [];
+  const url = new URL(healthPath, plan.publicUrl).href;
+  const { front, hosts } = doorsOf(context);
+  const doors = hosts.length === 0 ? [front] : hosts;
+  const results = await onEach(doors, fleet.parallel, ({ http }) =>
+    http.request({ url, timeoutSeconds: 10 }),
+  );
+  return results.map((looked, index): Check => {
+    const head = {
+      id: index === 0 ? 'load-balancer-health' : `load-balancer-health-${index + 1}`,
+      title: `Load balancer's health path ${healthPath} at ${looked.on.label}`,
+      limit: 'a status from 200 to 399',
+    };
+    const observed =
+      looked.kind === 'failed'
+        ? looked.failure.message
+        : looked.result.kind === 'answer'
+          ? `status ${looked.result.status}`
+          : `no answer (${looked.result.reason})`;
+    return looked.kind === 'done' && isWell(looked.result)
+      ? { ...head, verdict: 'passed', value: observed }
+      : {
+          ...head,
+          verdict: 'failed',
+          value: observed,
+          next: 'Mend that host, or correct load-balancer.health-path: a host that is not well gets no requests.',
+        };
+  });
+}
+
+function isWell(reply: HttpReply): boolean {
+  return reply.kind === 'answer' && reply.status >= 200 && reply.status < 400;
 }

@@ -8,7 +8,7 @@ import { admit, type ExistingRecord } from '../record/admission.ts';
 import { hasFailed, type SmokeResult } from '../record/status.ts';
 import { checkDatabase, checkDisk, checkProperties, inspectDatabase } from './database-checks.ts';
 import { checkGates } from './gate-checks.ts';
-import { checkDoors, checkHosts } from './host-checks.ts';
+import { checkDoors, checkHealthPath, checkHosts } from './host-checks.ts';
 import { checkDrainable } from './load-balancer.ts';
 import type { PhaseContext } from './phase.ts';
 import { checkCode } from './code.ts';
@@ -45,7 +45,8 @@ export async function preflight(context: PreflightContext): Promise<PreflightRes
   const checks: Check[] = [checkTime(context, position), checkLock(context)];
   checks.push(...(await checkGates(context)));
   checks.push(...(await checkHosts(context)));
-  checks.push(...(await checkDoors(context)), ...checkDrainable(context));
+  checks.push(...(await checkDoors(context)), ...(await checkHealthPath(context)));
+  checks.push(...checkDrainable(context));
   if (context.mode !== undefined)
     checks.push(...(await guarded('mode', 'Maintenance mode', context.mode.check())));
   checks.push(...(await checkServices(context)), ...(await checkCode(context)));

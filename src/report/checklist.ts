@@ -4,7 +4,12 @@ import { beforeSections } from './checklist/before.ts';
 import { duringSections } from './checklist/during.ts';
 import { emergencySections } from './checklist/emergency.ts';
 import { fromNamedTests } from './checklist/evidence.ts';
-import type { ChecklistFacts, ChecklistSection, Finding } from './checklist/finding.ts';
+import type {
+  ChecklistFacts,
+  ChecklistLine,
+  ChecklistSection,
+  Finding,
+} from './checklist/finding.ts';
 import { kindSections } from './checklist/kinds-of-work.ts';
 
 export type { ChecklistFacts, ChecklistLine, ChecklistSection } from './checklist/finding.ts';
@@ -151,6 +156,23 @@ export interface ProvabilityRow {
   readonly notApplicableWhen: string;
 }
 
+/** Sections of which a plan may name smoke tests for single lines. */
+const namedSections: readonly number[] = [2, 5, 6, 7];
+
+function settledBy({ provedBy, notApplicableWhen }: ChecklistLine, section: number): string {
+  const named = namedSections.includes(section)
+    ? 'smoke tests that the plan names for it (`proves`)'
+    : undefined;
+  const ways = [
+    ...(provedBy === null ? [] : [provedBy]),
+    ...(named === undefined ? [] : [named]),
+    ...(provedBy === null && notApplicableWhen === null
+      ? ['a person’s attestation in the plan']
+      : []),
+  ];
+  return ways.join('; else ');
+}
+
 /** Which line is provable by what; documents are generated from it. */
 export function provabilityTable(): readonly ProvabilityRow[] {
   return checklist.flatMap((section) =>
@@ -158,9 +180,7 @@ export function provabilityTable(): readonly ProvabilityRow[] {
       id: line.id,
       section: section.title,
       title: line.title,
-      provedBy:
-        line.provedBy ??
-        (line.notApplicableWhen === null ? 'a person’s attestation in the plan' : ''),
+      provedBy: settledBy(line, section.number),
       notApplicableWhen: line.notApplicableWhen ?? '',
     })),
   );

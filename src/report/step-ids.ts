@@ -24,6 +24,7 @@ export const checkFamilies = {
   role: ['role'],
   disk: ['disk'],
   replication: ['replication'],
+  loadBalancer: ['load-balancer-health'],
   mode: ['nginx', 'app', 'command', 'mode'],
   configuration: ['nginx-config', 'mode'],
   smokeTests: ['smoke-tests'],

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { checkDoors, checkHosts, skewOf } from '../../src/phases/host-checks.ts';
+import { checkDoors, checkHealthPath, checkHosts, skewOf } from '../../src/phases/host-checks.ts';
 import { checkDrainable } from '../../src/phases/load-balancer.ts';
 import { fail } from '../../src/ports/failure.ts';
 import type { Command, CommandResult } from '../../src/ports/host.ts';
@@ -164,6 +164,38 @@ describe('the doors', () => {
       ['public-url-2', 'failed'],
     ]);
     expect(checks[2]?.title).toBe('Public URL, asked of web host web2 at 192.0.2.12:443');
+  });
+});
+
+describe("the load balancer's health path", () => {
+  const health = { 'load-balancer': { 'health-path': '/lb-health' } };
+
+  test('is no check where the plan names none', async () => {
+    expect(await checkHealthPath(contextOf())).toEqual([]);
+  });
+
+  test('is asked of each web host by itself', async () => {
+    const asked: unknown[] = [];
+    const http = {
+      request: async ({ url, connectTo }: { url: string; connectTo?: { host: string } }) => {
+        asked.push([connectTo?.host, url]);
+        return connectTo?.host === '192.0.2.12' ? { ...good, status: 404 } : good;
+      },
+    };
+    const checks = await checkHealthPath({ ...contextOf(health), http });
+    expect(asked).toEqual([
+      ['192.0.2.11', 'https://shop.example.org/lb-health'],
+      ['192.0.2.12', 'https://shop.example.org/lb-health'],
+    ]);
+    expect(checks).toMatchObject([
+      { id: 'load-balancer-health', verdict: 'passed', value: 'status 200' },
+      { id: 'load-balancer-health-2', verdict: 'failed', value: 'status 404' },
+    ]);
+    const silent = { request: async () => ({ kind: 'no-answer', reason: 'refused' }) as never };
+    expect(await checkHealthPath({ ...contextOf(health), http: silent })).toMatchObject([
+      { verdict: 'failed', value: 'no answer (refused)' },
+      { verdict: 'failed' },
+    ]);
   });
 });
 

@@ -95,10 +95,16 @@ export const beforeSections: readonly ChecklistSection[] = [
         'Monitoring systems working',
         'Monitoring systems are not asked by this window: attest that they were recording.',
       ),
-      attestable(
+      provable(
         '2.6',
         'Load balancer health checks passing',
-        'Load balancers are not asked by this window: attest it, or declare in the plan that there is none.',
+        'preflight check `load-balancer-health`: each web host answers `load-balancer.health-path`',
+        (facts) =>
+          fromChecks(
+            facts,
+            'loadBalancer',
+            'The plan names no `load-balancer.health-path`: name it, attest that all is well, or declare that there is no load balancer.',
+          ),
       ),
     ],
   },
