@@ -6,6 +6,7 @@ import type { WindowStatus } from '../record/status.ts';
 import { conclude, done, skipped, type PhaseContext, type PhaseOutcome } from './phase.ts';
 import { closeAgain, liftFlag } from './reopening.ts';
 import { requireMode, requireState } from './requirements.ts';
+import { leaveServices } from './services/leave.ts';
 import { startServices } from './services/start.ts';
 
 const phase = 'disable-maintenance';
@@ -21,7 +22,8 @@ export function disableMaintenance(
       return skipped('this window did not close the site; nothing is lifted that it did not set');
     }
     if (record.status.state === 'reopened') {
-      await startServices(context, phase, 'when-open');
+      if (options.reopenHeld) await leaveServices(context, phase);
+      else await startServices(context, phase, 'when-open');
       await giveBack(context, phase);
       return done('the site is open already', downtimeOutputs(context));
     }

@@ -1,4 +1,5 @@
 import { isObliged, isOver } from './life.ts';
+import { owedByReopening } from './owed-by-reopening.ts';
 import type { WindowStatus } from './status.ts';
 
 /** Who asks for the record, and what for. */
@@ -55,7 +56,9 @@ export function admit(existing: ExistingRecord, request: AdmissionRequest): Admi
     // Only what may begin a new window does: a re-run of a later job goes on, or is refused by its phase.
     if (windowId !== undefined) return { kind: 'continue' };
     const isAnew = request.attempt > status.run.attempt;
-    const owesNothing = isOver(status.state) || status.state === 'planned';
+    const owesNothing =
+      status.state === 'planned' ||
+      (isOver(status.state) && owedByReopening(status, 'keep').services.length === 0);
     return isAnew && owesNothing
       ? { kind: 'supersede', windowId: status.windowId }
       : { kind: 'continue' };
@@ -71,7 +74,17 @@ export function admit(existing: ExistingRecord, request: AdmissionRequest): Admi
       reason: `that window is ${status.state} and owes the site its end`,
     };
   }
-  if (isOver(status.state)) return { kind: 'supersede', windowId: status.windowId };
+  if (isOver(status.state)) {
+    const { services } = owedByReopening(status, 'keep');
+    // A new window would take what this one stopped for stopped before, and never start it.
+    return services.length === 0
+      ? { kind: 'supersede', windowId: status.windowId }
+      : {
+          kind: 'refuse',
+          holder,
+          reason: `the site is open, but that window still owes: ${services.join(', ')} is to run again`,
+        };
+  }
   if (Date.parse(status.leaseUntil) > request.now.getTime()) {
     return {
       kind: 'refuse',

@@ -58,6 +58,41 @@ describe('the same run', () => {
   });
 });
 
+describe('a window that is over and has stopped a service for good', () => {
+  const entry = {
+    id: 'cron',
+    host: 'local',
+    kind: 'cron',
+    title: 'cron file shop',
+    resume: 'when-open',
+    prior: 'running',
+    priorDetail: 'in place',
+    stopBegunAt: '2026-11-22T02:05:00.000Z',
+  } as const;
+  const owing = statusOf('reopened', { services: [entry] });
+
+  test('keeps a new window out, and says what it owes', () => {
+    const reason = 'the site is open, but that window still owes: cron on local is to run again';
+    expect(ask(owing)).toMatchObject({ kind: 'refuse', reason });
+  });
+
+  test('is gone on with by the same run, also by a re-run, and taken over by an operator', () => {
+    expect(ask(owing, { runId: '7' })).toEqual({ kind: 'continue' });
+    expect(ask(owing, { runId: '7', attempt: 2 })).toEqual({ kind: 'continue' });
+    expect(ask(owing, { mayTakeOver: true })).toEqual({ kind: 'take-over', from: '7' });
+  });
+
+  test.each([
+    ['runs again', { startedAt: '2026-11-22T02:06:00.000Z' }],
+    ['was left to an operator', { note: 'not started again; an operator answers for it' }],
+    ['was never stopped', { stopBegunAt: undefined }],
+  ])('is superseded when it %s', (_name, change) => {
+    const { stopBegunAt, ...rest } = { ...entry, ...change };
+    const service = stopBegunAt === undefined ? rest : { ...rest, stopBegunAt };
+    expect(ask(statusOf('reopened', { services: [service] })).kind).toBe('supersede');
+  });
+});
+
 describe('another run', () => {
   test.each(windowStates.filter(isObliged))(
     'is refused by a window that is %s, however old it is',

@@ -102,6 +102,37 @@ describe('reopening', () => {
     });
     expect(world.effects).toEqual(['restore']);
   });
+
+  test('by an operator leaves services that cannot be started to that operator', async () => {
+    world.door = { kind: 'open' };
+    const entry = {
+      id: 'cron',
+      host: 'local',
+      kind: 'cron',
+      title: 'cron file shop',
+      resume: 'when-open',
+      prior: 'running',
+      priorDetail: 'in place',
+      stopBegunAt: at(0),
+    } as const;
+    const { outcome, status, journal } = await disable(
+      {
+        state: 'reopened',
+        maintenance: { ...maintenance, reopenedAt: at(0) },
+        services: [entry, { ...entry, id: 'queue', startedAt: at(1) }],
+      },
+      { reopenHeld: true },
+    );
+    expect(outcome.kind).toBe('done');
+    const note = 'not started again; an operator answers for it';
+    expect(status.services?.map((each) => [each.id, each.note])).toEqual([
+      ['cron', note],
+      ['queue', undefined],
+    ]);
+    expect(
+      journal.find(({ event, step }) => event === 'done' && step === 'leave-services')?.detail,
+    ).toBe('not started again by this window: cron on local');
+  });
 });
 
 describe('what this window did not set', () => {

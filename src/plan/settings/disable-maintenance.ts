@@ -19,6 +19,6 @@ export const disableMaintenanceInvocation = {
   'reopen-held': setting(z.boolean('is true or false').prefault(false), {
     form: 'flag',
     description:
-      'An operator has repaired a held system by hand and takes the responsibility for reopening it.',
+      'An operator has repaired a held system by hand and takes the responsibility for reopening it; services that could not be started again are left to that operator.',
   }),
 };
