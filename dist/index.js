@@ -8925,7 +8925,7 @@ exports.visitAsync = visitAsync;
 
 /***/ }),
 
-/***/ 36510:
+/***/ 68202:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -9955,6 +9955,35 @@ function isApplication(view) {
 
 // EXTERNAL MODULE: ./lib/record/services.js
 var services = __nccwpck_require__(20029);
+;// CONCATENATED MODULE: ./lib/phases/services/leave.js
+
+
+/**
+ * Leaves what this window stopped and could not start again to the operator who answers for it, so that it stands in
+ * nobody's way any more. Touches no service.
+ */
+async function leaveServices(context, callingPhase) {
+    const { record } = context;
+    const owed = (record.status.services ?? []).filter((entry) => (0,services/* isOwed */.m)(entry) && entry.note === undefined);
+    if (owed.length === 0)
+        return;
+    await runStep(context, callingPhase, {
+        id: 'leave-services',
+        title: 'Leave services to the operator',
+        blast: 'none',
+        observe: () => Promise.resolve(undefined),
+        perform: async () => {
+            await record.update({
+                services: (record.status.services ?? []).map((entry) => owed.includes(entry)
+                    ? { ...entry, note: 'not started again; an operator answers for it' }
+                    : entry),
+            });
+            return { services: owed.map(({ id, host }) => `${id} on ${host}`) };
+        },
+        describe: ({ services }) => `not started again by this window: ${services.join(', ')}`,
+    });
+}
+
 ;// CONCATENATED MODULE: ./lib/phases/services/service-states.js
 
 
@@ -10227,6 +10256,7 @@ function start_refuseUnknown(context, owed) {
 
 
 
+
 const disable_maintenance_phase = 'disable-maintenance';
 /** Reopens what this window closed, proves it, and gives back what was there before. */
 function disableMaintenance(context, options) {
@@ -10236,7 +10266,10 @@ function disableMaintenance(context, options) {
             return skipped('this window did not close the site; nothing is lifted that it did not set');
         }
         if (record.status.state === 'reopened') {
-            await startServices(context, disable_maintenance_phase, 'when-open');
+            if (options.reopenHeld)
+                await leaveServices(context, disable_maintenance_phase);
+            else
+                await startServices(context, disable_maintenance_phase, 'when-open');
             await giveBack(context, disable_maintenance_phase);
             return done('the site is open already', downtimeOutputs(context));
         }
@@ -13042,6 +13075,7 @@ const checkFamilies = {
     role: ['role'],
     disk: ['disk'],
     replication: ['replication'],
+    loadBalancer: ['load-balancer-health'],
     mode: ['nginx', 'app', 'command', 'mode'],
     configuration: ['nginx-config', 'mode'],
     smokeTests: ['smoke-tests'],
@@ -13946,7 +13980,7 @@ const beforeSections = [
             provable('2.3', 'Database replication healthy', 'preflight check `replication`', (facts) => fromChecks(facts, 'replication', 'Preflight recorded no check of replication: run it.'), 'the database has no standby'),
             provable('2.4', 'Backup systems operational', 'the receipt of `backup-db`', fromBackup, 'the plan names no database'),
             attestable('2.5', 'Monitoring systems working', 'Monitoring systems are not asked by this window: attest that they were recording.'),
-            attestable('2.6', 'Load balancer health checks passing', 'Load balancers are not asked by this window: attest it, or declare in the plan that there is none.'),
+            provable('2.6', 'Load balancer health checks passing', 'preflight check `load-balancer-health`: each web host answers `load-balancer.health-path`', (facts) => fromChecks(facts, 'loadBalancer', 'The plan names no `load-balancer.health-path`: name it, attest that all is well, or declare that there is no load balancer.')),
         ],
     },
     {
@@ -14418,14 +14452,28 @@ function countVerdicts(sections) {
         open: count('open'),
     };
 }
+/** Sections of which a plan may name smoke tests for single lines. */
+const namedSections = (/* unused pure expression or super */ null && ([2, 5, 6, 7]));
+function settledBy({ provedBy, notApplicableWhen }, section) {
+    const named = namedSections.includes(section)
+        ? 'smoke tests that the plan names for it (`proves`)'
+        : undefined;
+    const ways = [
+        ...(provedBy === null ? [] : [provedBy]),
+        ...(named === undefined ? [] : [named]),
+        ...(provedBy === null && notApplicableWhen === null
+            ? ['a person’s attestation in the plan']
+            : []),
+    ];
+    return ways.join('; else ');
+}
 /** Which line is provable by what; documents are generated from it. */
 function provabilityTable() {
     return checklist_checklist.flatMap((section) => section.lines.map((line) => ({
         id: line.id,
         section: section.title,
         title: line.title,
-        provedBy: line.provedBy ??
-            (line.notApplicableWhen === null ? 'a person’s attestation in the plan' : ''),
+        provedBy: settledBy(line, section.number),
         notApplicableWhen: line.notApplicableWhen ?? '',
     })));
 }
@@ -16020,6 +16068,40 @@ async function checkDoors(context) {
                 : 'Mend that host first, see that its address in hosts.web is right and can be reached by the runner, or take it out of hosts.web and of the load balancer.',
         };
     });
+}
+/** Whether each web host tells the load balancer that it is well; nothing where the plan names no health path. */
+async function checkHealthPath(context) {
+    const { plan, fleet } = context;
+    const { healthPath } = plan.loadBalancer;
+    if (healthPath === undefined || plan.publicUrl === undefined)
+        return [];
+    const url = new URL(healthPath, plan.publicUrl).href;
+    const { front, hosts } = doorsOf(context);
+    const doors = hosts.length === 0 ? [front] : hosts;
+    const results = await (0,ports_fleet/* onEach */.H)(doors, fleet.parallel, ({ http }) => http.request({ url, timeoutSeconds: 10 }));
+    return results.map((looked, index) => {
+        const head = {
+            id: index === 0 ? 'load-balancer-health' : `load-balancer-health-${index + 1}`,
+            title: `Load balancer's health path ${healthPath} at ${looked.on.label}`,
+            limit: 'a status from 200 to 399',
+        };
+        const observed = looked.kind === 'failed'
+            ? looked.failure.message
+            : looked.result.kind === 'answer'
+                ? `status ${looked.result.status}`
+                : `no answer (${looked.result.reason})`;
+        return looked.kind === 'done' && isWell(looked.result)
+            ? { ...head, verdict: 'passed', value: observed }
+            : {
+                ...head,
+                verdict: 'failed',
+                value: observed,
+                next: 'Mend that host, or correct load-balancer.health-path: a host that is not well gets no requests.',
+            };
+    });
+}
+function isWell(reply) {
+    return reply.kind === 'answer' && reply.status >= 200 && reply.status < 400;
 }
 
 ;// CONCATENATED MODULE: ./lib/phases/server-tasks/clean-up-folders.js
@@ -18653,7 +18735,8 @@ async function preflight(context) {
     const checks = [checkTime(context, position), checkLock(context)];
     checks.push(...(await checkGates(context)));
     checks.push(...(await checkHosts(context)));
-    checks.push(...(await checkDoors(context)), ...checkDrainable(context));
+    checks.push(...(await checkDoors(context)), ...(await checkHealthPath(context)));
+    checks.push(...checkDrainable(context));
     if (context.mode !== undefined)
         checks.push(...(await guarded('mode', 'Maintenance mode', context.mode.check())));
     checks.push(...(await checkServices(context)), ...(await checkCode(context)));
@@ -37724,7 +37807,7 @@ const disableMaintenanceGroup = (0,_setting_types_js__WEBPACK_IMPORTED_MODULE_0_
 const disableMaintenanceInvocation = {
     'reopen-held': (0,_setting_types_js__WEBPACK_IMPORTED_MODULE_0__/* .setting */ .Pe)(zod__WEBPACK_IMPORTED_MODULE_1__/* .boolean */ .zMY('is true or false').prefault(false), {
         form: 'flag',
-        description: 'An operator has repaired a held system by hand and takes the responsibility for reopening it.',
+        description: 'An operator has repaired a held system by hand and takes the responsibility for reopening it; services that could not be started again are left to that operator.',
     }),
 };
 
@@ -39458,6 +39541,8 @@ const resumeMoments = ['before-tests', 'when-open'];
 /* harmony export */ });
 /* unused harmony export holderOf */
 /* harmony import */ var _life_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(60859);
+/* harmony import */ var _owed_by_reopening_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(83816);
+
 
 /** Decides on the lock. An unreadable record fails closed. */
 function admit(existing, request) {
@@ -39486,7 +39571,8 @@ function admit(existing, request) {
         if (windowId !== undefined)
             return { kind: 'continue' };
         const isAnew = request.attempt > status.run.attempt;
-        const owesNothing = (0,_life_js__WEBPACK_IMPORTED_MODULE_0__/* .isOver */ .PU)(status.state) || status.state === 'planned';
+        const owesNothing = status.state === 'planned' ||
+            ((0,_life_js__WEBPACK_IMPORTED_MODULE_0__/* .isOver */ .PU)(status.state) && (0,_owed_by_reopening_js__WEBPACK_IMPORTED_MODULE_1__/* .owedByReopening */ .q)(status, 'keep').services.length === 0);
         return isAnew && owesNothing
             ? { kind: 'supersede', windowId: status.windowId }
             : { kind: 'continue' };
@@ -39502,8 +39588,17 @@ function admit(existing, request) {
             reason: `that window is ${status.state} and owes the site its end`,
         };
     }
-    if ((0,_life_js__WEBPACK_IMPORTED_MODULE_0__/* .isOver */ .PU)(status.state))
-        return { kind: 'supersede', windowId: status.windowId };
+    if ((0,_life_js__WEBPACK_IMPORTED_MODULE_0__/* .isOver */ .PU)(status.state)) {
+        const { services } = (0,_owed_by_reopening_js__WEBPACK_IMPORTED_MODULE_1__/* .owedByReopening */ .q)(status, 'keep');
+        // A new window would take what this one stopped for stopped before, and never start it.
+        return services.length === 0
+            ? { kind: 'supersede', windowId: status.windowId }
+            : {
+                kind: 'refuse',
+                holder,
+                reason: `the site is open, but that window still owes: ${services.join(', ')} is to run again`,
+            };
+    }
     if (Date.parse(status.leaseUntil) > request.now.getTime()) {
         return {
             kind: 'refuse',
@@ -56416,8 +56511,8 @@ async function writeSummary(markdown) {
     await summary.addRaw(markdown, true).write();
 }
 
-// EXTERNAL MODULE: ./lib/actions/catalogue.js + 137 modules
-var catalogue = __nccwpck_require__(36510);
+// EXTERNAL MODULE: ./lib/actions/catalogue.js + 138 modules
+var catalogue = __nccwpck_require__(68202);
 ;// CONCATENATED MODULE: ./lib/actions/entry.js
 
 
