@@ -213,3 +213,9 @@ function isPattern(source: string): boolean {
     return false;
   }
 }
+
+/** Whether no two entries of a list have the same id; those without one are named by their number. */
+export function hasEachIdOnce(entries: readonly { readonly id?: string | undefined }[]): boolean {
+  const ids = entries.flatMap(({ id }) => (id === undefined ? [] : [id]));
+  return new Set(ids).size === ids.length;
+}

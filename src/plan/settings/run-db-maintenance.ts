@@ -6,6 +6,7 @@ import {
   hostSelector,
   duration,
   group,
+  hasEachIdOnce,
   kebabName,
   line,
   setting,
@@ -236,10 +237,7 @@ export const runDbMaintenanceShape = {
     z
       .array(taskSchema, 'is a list of tasks')
       .prefault([])
-      .refine((tasks) => {
-        const ids = tasks.flatMap(({ id }) => (id === undefined ? [] : [id]));
-        return new Set(ids).size === ids.length;
-      }, 'has each id once'),
+      .refine(hasEachIdOnce, 'has each id once'),
     {
       form: 'document',
       description:

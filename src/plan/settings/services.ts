@@ -1,6 +1,13 @@
 import * as z from 'zod';
 import { resumeMoments } from '../../ports/services.ts';
-import { absolutePath, duration, group, hostSelector, kebabName } from '../setting-types.ts';
+import {
+  absolutePath,
+  duration,
+  group,
+  hasEachIdOnce,
+  hostSelector,
+  kebabName,
+} from '../setting-types.ts';
 
 const argument = z
   .string('is text')
@@ -121,7 +128,4 @@ export type ServiceSettings = z.output<typeof serviceSchema>;
 export const servicesType = z
   .array(serviceSchema, 'is a list of services')
   .prefault([])
-  .refine(
-    (services) => new Set(services.map(({ id }) => id)).size === services.length,
-    'has each id once',
-  );
+  .refine(hasEachIdOnce, 'has each id once');

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { duration, group, setting } from '../setting-types.ts';
+import { duration, group, hasEachIdOnce, setting } from '../setting-types.ts';
 import { browserCheck } from './smoke-checks/browser.ts';
 import { commandCheck } from './smoke-checks/command.ts';
 import { composeCheck } from './smoke-checks/compose.ts';
@@ -42,10 +42,7 @@ export const smokeTestShape = {
     z
       .array(checkSchema, 'is a list of checks')
       .prefault([])
-      .refine(
-        (checks) => new Set(checks.map((check) => check.id)).size === checks.length,
-        'has each id once',
-      )
+      .refine(hasEachIdOnce, 'has each id once')
       .refine(
         (checks) =>
           checks.every(

@@ -5,6 +5,7 @@ import {
   bytes,
   duration,
   group,
+  hasEachIdOnce,
   hostAddress,
   hostSelector,
   kebabName,
@@ -282,10 +283,7 @@ export const updateServerShape = {
     z
       .array(serverTaskSchema, 'is a list of tasks')
       .prefault([])
-      .refine((tasks) => {
-        const ids = tasks.flatMap(({ id }) => (id === undefined ? [] : [id]));
-        return new Set(ids).size === ids.length;
-      }, 'has each id once'),
+      .refine(hasEachIdOnce, 'has each id once'),
     {
       form: 'document',
       description:
