@@ -3,6 +3,7 @@ import type { Surroundings } from '../assembly/surroundings.ts';
 import { guarded, type ActionResult } from '../assembly/window-session.ts';
 import { isObliged } from '../record/life.ts';
 import { owedByReopening, owedInWords } from '../record/owed-by-reopening.ts';
+import type { WindowStatus } from '../record/status.ts';
 import type { RecordCopy } from '../record/window-record.ts';
 
 /** Tells where the window stands and what is left to do; touches nothing. */
@@ -45,13 +46,16 @@ export function describeRecord(
     lines.push(
       `interrupted in ${last.phase} ${last.step}: its effect is looked at by the next run`,
     );
-  const owed = owedInWords(owedByReopening(status, hook));
-  lines.push(
-    isObliged(status.state)
-      ? 'left to do: `maintenance-window rollback` makes it safe'
-      : owed.length > 0
-        ? `left to do: ${owed.join('; ')}; \`maintenance-window rollback\` does it, and leaves the site open`
-        : 'nothing is left to do',
-  );
+  lines.push(leftToDo(status, hook));
   return lines.join('\n');
+}
+
+function leftToDo(status: WindowStatus, hook: 'remove' | 'keep'): string {
+  if (isObliged(status.state)) return 'left to do: `maintenance-window rollback` makes it safe';
+  const owed = owedInWords(owedByReopening(status, hook));
+  if (owed.length > 0)
+    return `left to do: ${owed.join('; ')}; \`maintenance-window rollback\` does it, and leaves the site open`;
+  return status.state === 'prepared'
+    ? 'the site was not closed; unless its run goes on, `maintenance-window rollback` takes the preparations back'
+    : 'nothing is left to do';
 }

@@ -61,11 +61,20 @@ describe('a record for an operator', () => {
     expect(lastLine(describeRecord({ status, journal: [] }, hook))).toBe(line);
   });
 
-  test.each(windowStates)('that is %s says whether something is left to do', (state) => {
-    expect(lastLine(describeRecord({ status: statusOf({ state }), journal: [] }))).toBe(
-      isObliged(state)
-        ? 'left to do: `maintenance-window rollback` makes it safe'
-        : 'nothing is left to do',
+  test('that put the mode in place and never closed says who takes it back', () => {
+    expect(lastLine(describeRecord({ status: statusOf({ state: 'prepared' }), journal: [] }))).toBe(
+      'the site was not closed; unless its run goes on, `maintenance-window rollback` takes the preparations back',
     );
   });
+
+  test.each(windowStates.filter((state) => state !== 'prepared'))(
+    'that is %s says whether something is left to do',
+    (state) => {
+      expect(lastLine(describeRecord({ status: statusOf({ state }), journal: [] }))).toBe(
+        isObliged(state)
+          ? 'left to do: `maintenance-window rollback` makes it safe'
+          : 'nothing is left to do',
+      );
+    },
+  );
 });
