@@ -145,13 +145,18 @@ function describeRecord({ status, journal }, hook = 'remove') {
     const last = journal.at(-1);
     if (last?.event === 'intent')
         lines.push(`interrupted in ${last.phase} ${last.step}: its effect is looked at by the next run`);
-    const owed = (0,owed_by_reopening/* owedInWords */.Q)((0,owed_by_reopening/* owedByReopening */.q)(status, hook));
-    lines.push((0,life/* isObliged */.Vm)(status.state)
-        ? 'left to do: `maintenance-window rollback` makes it safe'
-        : owed.length > 0
-            ? `left to do: ${owed.join('; ')}; \`maintenance-window rollback\` does it, and leaves the site open`
-            : 'nothing is left to do');
+    lines.push(leftToDo(status, hook));
     return lines.join('\n');
+}
+function leftToDo(status, hook) {
+    if ((0,life/* isObliged */.Vm)(status.state))
+        return 'left to do: `maintenance-window rollback` makes it safe';
+    const owed = (0,owed_by_reopening/* owedInWords */.Q)((0,owed_by_reopening/* owedByReopening */.q)(status, hook));
+    if (owed.length > 0)
+        return `left to do: ${owed.join('; ')}; \`maintenance-window rollback\` does it, and leaves the site open`;
+    return status.state === 'prepared'
+        ? 'the site was not closed; unless its run goes on, `maintenance-window rollback` takes the preparations back'
+        : 'nothing is left to do';
 }
 
 ;// CONCATENATED MODULE: ./lib/cli/command-line.js

@@ -37567,7 +37567,8 @@ function refuseMissing(missing) {
 /* harmony export */   rh: () => (/* binding */ kebabName),
 /* harmony export */   uv: () => (/* binding */ hostSelector),
 /* harmony export */   wf: () => (/* binding */ hostReference),
-/* harmony export */   y4: () => (/* binding */ hostPath)
+/* harmony export */   y4: () => (/* binding */ hostPath),
+/* harmony export */   yr: () => (/* binding */ hasEachIdOnce)
 /* harmony export */ });
 /* unused harmony exports hostReferenceMessage, hostRoles */
 /* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(88532);
@@ -37705,6 +37706,11 @@ function isPattern(source) {
     catch {
         return false;
     }
+}
+/** Whether no two entries of a list have the same id; those without one are named by their number. */
+function hasEachIdOnce(entries) {
+    const ids = entries.flatMap(({ id }) => (id === undefined ? [] : [id]));
+    return new Set(ids).size === ids.length;
 }
 
 
@@ -37920,7 +37926,7 @@ const serviceSchema = schemas/* discriminatedUnion */.gMt('kind', [unit, compose
 /** Services in the order of their stop, each id once. */
 const servicesType = schemas/* array */.YOg(serviceSchema, 'is a list of services')
     .prefault([])
-    .refine((services) => new Set(services.map(({ id }) => id)).size === services.length, 'has each id once');
+    .refine(setting_types/* hasEachIdOnce */.yr, 'has each id once');
 
 ;// CONCATENATED MODULE: ./lib/plan/settings/enable-maintenance.js
 
@@ -38410,10 +38416,7 @@ const taskSchema = schemas/* discriminatedUnion */.gMt('task', [vacuum, analyze,
 const runDbMaintenanceShape = {
     tasks: (0,setting_types/* setting */.Pe)(schemas/* array */.YOg(taskSchema, 'is a list of tasks')
         .prefault([])
-        .refine((tasks) => {
-        const ids = tasks.flatMap(({ id }) => (id === undefined ? [] : [id]));
-        return new Set(ids).size === ids.length;
-    }, 'has each id once'), {
+        .refine(setting_types/* hasEachIdOnce */.yr, 'has each id once'), {
         form: 'document',
         description: 'Tasks in order: `vacuum`, `analyze`, `reindex`, `migrate`, `sql`, `archive`, `refresh`, `repack`, `optimize-queries`, each with its settings.',
         example: '- task: vacuum\n- task: migrate\n  files: /srv/shop/migrations',
@@ -39058,7 +39061,7 @@ const checkSchema = schemas/* discriminatedUnion */.gMt('kind', [
 const smokeTestShape = {
     checks: (0,setting_types/* setting */.Pe)(schemas/* array */.YOg(checkSchema, 'is a list of checks')
         .prefault([])
-        .refine((checks) => new Set(checks.map((check) => check.id)).size === checks.length, 'has each id once')
+        .refine(setting_types/* hasEachIdOnce */.yr, 'has each id once')
         .refine((checks) => checks.every((check) => check.kind !== 'log' || (check.file === undefined) !== (check.journal === undefined)), 'has either file or journal in each check of kind log'), {
         form: 'document',
         description: 'Checks of the kinds `http`, `routing` (each address behind the name), `sql`, `write-canary`, `tcp`, `dns`, `tls`, `unit`, `compose`, `command`, `log` and `browser`.',
@@ -39272,10 +39275,7 @@ const serverTaskSchema = zod__WEBPACK_IMPORTED_MODULE_2__/* .discriminatedUnion 
 const updateServerShape = {
     tasks: (0,_setting_types_js__WEBPACK_IMPORTED_MODULE_1__/* .setting */ .Pe)(zod__WEBPACK_IMPORTED_MODULE_2__/* .array */ .YOg(serverTaskSchema, 'is a list of tasks')
         .prefault([])
-        .refine((tasks) => {
-        const ids = tasks.flatMap(({ id }) => (id === undefined ? [] : [id]));
-        return new Set(ids).size === ids.length;
-    }, 'has each id once'), {
+        .refine(_setting_types_js__WEBPACK_IMPORTED_MODULE_1__/* .hasEachIdOnce */ .yr, 'has each id once'), {
         form: 'document',
         description: 'Tasks in order: `packages`, `reboot`, `clean-up`, `rotate-logs`, `renew-certificates`, `command`, each with its settings.',
         example: '- task: packages\n- task: reboot',
