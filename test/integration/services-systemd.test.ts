@@ -90,7 +90,9 @@ async function settings(services: readonly Record<string, unknown>[]): Promise<{
     fleet,
     services: servicesOf(plan, { fleet }, statusOf().windowId),
   };
-  const context = await world.contextOf({}, { parts });
+  // The services are waited for by the system's clock, so the window's end is told by it, too.
+  const deadline = new Date(Date.now() + 3_600_000).toISOString();
+  const context = await world.contextOf({ deadline }, { parts });
   return { world, context: { ...context, plan } };
 }
 
