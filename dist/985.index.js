@@ -13,8 +13,8 @@ __webpack_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: external "node:os"
 var external_node_os_ = __webpack_require__(48161);
-// EXTERNAL MODULE: ./lib/actions/catalogue.js + 138 modules
-var catalogue = __webpack_require__(68202);
+// EXTERNAL MODULE: ./lib/actions/catalogue.js + 139 modules
+var catalogue = __webpack_require__(84627);
 // EXTERNAL MODULE: ./lib/runner/cancellation.js
 var cancellation = __webpack_require__(93147);
 // EXTERNAL MODULE: ./lib/runner/failure-text.js

@@ -8925,7 +8925,7 @@ exports.visitAsync = visitAsync;
 
 /***/ }),
 
-/***/ 68202:
+/***/ 84627:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -11094,8 +11094,8 @@ async function installHook(context, callingPhase = enable_maintenance_phase) {
             return prior !== undefined && (await mode.installed(prior)) ? { live: true } : undefined;
         },
         perform: async () => {
-            // What a killed attempt recorded is the truth about the state before; it is computed again only when the
-            // it was given back since.
+            // What a killed attempt recorded is the truth about the state before; it is computed again only when
+            // everything was given back since.
             const { maintenance } = record.status;
             if (maintenance === undefined || maintenance.restoration !== undefined) {
                 const { restoration: given, ...rest } = maintenance ?? {
@@ -15305,7 +15305,21 @@ function describeRestorePoint(point) {
         : `verified backup ${point.backup.directory}, retaken while closed in ${(0,duration/* formatDuration */.a3)(point.seconds)}`;
 }
 
+;// CONCATENATED MODULE: ./lib/phases/tool-surroundings.js
+/** The variables that a tool of the user gets: only what the plan names, so no secrets that it does not need. */
+function variablesNamed({ variable }, names) {
+    return Object.fromEntries(names.flatMap((name) => {
+        const value = variable(name);
+        return value === undefined ? [] : [[name, value]];
+    }));
+}
+/** Where a tool of the user runs: on the runner's own host in the repository; elsewhere there is none. */
+function folderFor({ workspace }, host, task) {
+    return task.workingDirectory ?? (host === 'local' ? workspace : undefined);
+}
+
 ;// CONCATENATED MODULE: ./lib/phases/migration.js
+
 
 
 
@@ -15347,10 +15361,9 @@ async function migrationsOf(context, files) {
     }));
 }
 async function migrateByCommand(context, task, command) {
-    const { fleet, progress, workspace } = context;
+    const { fleet, progress } = context;
     const host = (0,selected_hosts/* selectedHosts */.D)(fleet, task.on)[0] ?? fleet.control;
-    // The repository is on the runner's own host; elsewhere there is none.
-    const folder = task.workingDirectory ?? (host.name === 'local' ? workspace : undefined);
+    const folder = folderFor(context, host.name, task);
     const [program = '', ...rest] = command;
     const show = (line) => {
         progress.info(line);
@@ -15358,7 +15371,7 @@ async function migrateByCommand(context, task, command) {
     const result = await host.run({
         argv: [program, ...rest],
         ...(folder === undefined ? {} : { workingDirectory: folder }),
-        env: variablesFor(context, task),
+        env: variablesNamed(context, variableNames(context, task)),
         onStdoutLine: show,
         onStderrLine: show,
     });
@@ -15385,14 +15398,10 @@ async function migrateByCommand(context, task, command) {
     }
     return { summary, proof: 'the verify query is true', figures: {} };
 }
-/** Only what the plan names: a tool gets no secrets that it does not need. */
-function variablesFor(context, task) {
-    const { url } = context.plan.database;
-    const names = task.environment ?? (url === undefined ? [] : [url.slice(1)]);
-    return Object.fromEntries(names.flatMap((name) => {
-        const value = context.variable(name);
-        return value === undefined ? [] : [[name, value]];
-    }));
+/** By default the variable with the database URL, which every migration tool needs. */
+function variableNames({ plan }, task) {
+    const { url } = plan.database;
+    return task.environment ?? (url === undefined ? [] : [url.slice(1)]);
 }
 
 ;// CONCATENATED MODULE: ./lib/phases/task-consent.js
@@ -16342,6 +16351,7 @@ function filesText(count, bytes) {
 
 
 
+
 const verifySeconds = 120;
 function previewCommand(context, { host }, task) {
     if (changesData(task) && context.database === undefined) {
@@ -16352,7 +16362,7 @@ function previewCommand(context, { host }, task) {
             next: 'Add database.url to the plan, or correct `blast` of the task.',
         });
     }
-    const folder = workingDirectory(context, host.name, task);
+    const folder = folderFor(context, host.name, task);
     return Promise.resolve({
         summary: `runs ${JSON.stringify(task.command)}${folder === undefined ? '' : ` in ${folder}`}`,
         lines: [],
@@ -16368,8 +16378,8 @@ async function runCommand(context, place, task) {
     const [program = ''] = task.command;
     const result = await server.run({
         argv: task.command,
-        workingDirectory: workingDirectory(context, host.name, task),
-        env: variables(context, task),
+        workingDirectory: folderFor(context, host.name, task),
+        env: variablesNamed(context, task.environment),
         timeoutSeconds: task.timeout,
         onLine: (line) => {
             progress.info(line);
@@ -16449,8 +16459,8 @@ async function isVerified(context, { host, server }, task) {
     if (task.verify !== undefined) {
         const result = await server.run({
             argv: task.verify,
-            workingDirectory: workingDirectory(context, host.name, task),
-            env: variables(context, task),
+            workingDirectory: folderFor(context, host.name, task),
+            env: variablesNamed(context, task.environment),
             timeoutSeconds: verifySeconds,
         });
         if (result.exitCode !== 0)
@@ -16475,17 +16485,6 @@ function proofText(task) {
     return proof === undefined
         ? 'exit code 0 (the plan gives nothing that verifies it)'
         : `${proof} ${task.verify !== undefined && task.verifySql !== undefined ? 'show' : 'shows'} its effect`;
-}
-/** On the runner's own host the repository, as for migrations; elsewhere there is none. */
-function workingDirectory({ workspace }, host, task) {
-    return task.workingDirectory ?? (host === 'local' ? workspace : undefined);
-}
-/** Only what the plan names: a tool gets no secrets that it does not need. */
-function variables({ variable }, task) {
-    return Object.fromEntries(task.environment.flatMap((name) => {
-        const value = variable(name);
-        return value === undefined ? [] : [[name, value]];
-    }));
 }
 
 ;// CONCATENATED MODULE: ./lib/phases/server-tasks/packages.js
@@ -56511,8 +56510,8 @@ async function writeSummary(markdown) {
     await summary.addRaw(markdown, true).write();
 }
 
-// EXTERNAL MODULE: ./lib/actions/catalogue.js + 138 modules
-var catalogue = __nccwpck_require__(68202);
+// EXTERNAL MODULE: ./lib/actions/catalogue.js + 139 modules
+var catalogue = __nccwpck_require__(84627);
 ;// CONCATENATED MODULE: ./lib/actions/entry.js
 
 

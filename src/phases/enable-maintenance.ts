@@ -67,8 +67,8 @@ export async function installHook(context: PhaseContext, callingPhase = phase): 
       return prior !== undefined && (await mode.installed(prior)) ? { live: true } : undefined;
     },
     perform: async () => {
-      // What a killed attempt recorded is the truth about the state before; it is computed again only when the
-      // it was given back since.
+      // What a killed attempt recorded is the truth about the state before; it is computed again only when
+      // everything was given back since.
       const { maintenance } = record.status;
       if (maintenance === undefined || maintenance.restoration !== undefined) {
         const { restoration: given, ...rest } = maintenance ?? {

@@ -5,6 +5,7 @@ import { fail } from '../ports/failure.ts';
 import type { PhaseContext } from './phase.ts';
 import { requireDatabase } from './requirements.ts';
 import { selectedHosts } from './selected-hosts.ts';
+import { folderFor, variablesNamed } from './tool-surroundings.ts';
 
 type MigrateTask = Extract<TaskSettings, { task: 'migrate' }>;
 
@@ -59,10 +60,9 @@ async function migrateByCommand(
   task: MigrateTask,
   command: readonly string[],
 ): Promise<TaskResult> {
-  const { fleet, progress, workspace } = context;
+  const { fleet, progress } = context;
   const host = selectedHosts(fleet, task.on)[0] ?? fleet.control;
-  // The repository is on the runner's own host; elsewhere there is none.
-  const folder = task.workingDirectory ?? (host.name === 'local' ? workspace : undefined);
+  const folder = folderFor(context, host.name, task);
   const [program = '', ...rest] = command;
   const show = (line: string): void => {
     progress.info(line);
@@ -70,7 +70,7 @@ async function migrateByCommand(
   const result = await host.run({
     argv: [program, ...rest],
     ...(folder === undefined ? {} : { workingDirectory: folder }),
-    env: variablesFor(context, task),
+    env: variablesNamed(context, variableNames(context, task)),
     onStdoutLine: show,
     onStderrLine: show,
   });
@@ -98,14 +98,8 @@ async function migrateByCommand(
   return { summary, proof: 'the verify query is true', figures: {} };
 }
 
-/** Only what the plan names: a tool gets no secrets that it does not need. */
-function variablesFor(context: PhaseContext, task: MigrateTask): Record<string, string> {
-  const { url } = context.plan.database;
-  const names = task.environment ?? (url === undefined ? [] : [url.slice(1)]);
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const value = context.variable(name);
-      return value === undefined ? [] : [[name, value]];
-    }),
-  );
+/** By default the variable with the database URL, which every migration tool needs. */
+function variableNames({ plan }: PhaseContext, task: MigrateTask): readonly string[] {
+  const { url } = plan.database;
+  return task.environment ?? (url === undefined ? [] : [url.slice(1)]);
 }

@@ -4,6 +4,7 @@ import { fail } from '../../ports/failure.ts';
 import { outcomeOf } from '../../record/journal.ts';
 import type { PhaseContext } from '../phase.ts';
 import { requireDatabase } from '../requirements.ts';
+import { folderFor, variablesNamed } from '../tool-surroundings.ts';
 import { changesData } from './planned-tasks.ts';
 import type { LookContext, Preview, ServerTaskResult, TaskPlace } from './server-task.ts';
 
@@ -24,7 +25,7 @@ export function previewCommand(
       next: 'Add database.url to the plan, or correct `blast` of the task.',
     });
   }
-  const folder = workingDirectory(context, host.name, task);
+  const folder = folderFor(context, host.name, task);
   return Promise.resolve({
     summary: `runs ${JSON.stringify(task.command)}${folder === undefined ? '' : ` in ${folder}`}`,
     lines: [],
@@ -45,8 +46,8 @@ export async function runCommand(
   const [program = ''] = task.command;
   const result = await server.run({
     argv: task.command,
-    workingDirectory: workingDirectory(context, host.name, task),
-    env: variables(context, task),
+    workingDirectory: folderFor(context, host.name, task),
+    env: variablesNamed(context, task.environment),
     timeoutSeconds: task.timeout,
     onLine: (line) => {
       progress.info(line);
@@ -141,8 +142,8 @@ async function isVerified(
   if (task.verify !== undefined) {
     const result = await server.run({
       argv: task.verify,
-      workingDirectory: workingDirectory(context, host.name, task),
-      env: variables(context, task),
+      workingDirectory: folderFor(context, host.name, task),
+      env: variablesNamed(context, task.environment),
       timeoutSeconds: verifySeconds,
     });
     if (result.exitCode !== 0) return false;
@@ -167,26 +168,4 @@ function proofText(task: CommandTask): string {
   return proof === undefined
     ? 'exit code 0 (the plan gives nothing that verifies it)'
     : `${proof} ${task.verify !== undefined && task.verifySql !== undefined ? 'show' : 'shows'} its effect`;
-}
-
-/** On the runner's own host the repository, as for migrations; elsewhere there is none. */
-function workingDirectory(
-  { workspace }: Pick<LookContext, 'workspace'>,
-  host: string,
-  task: CommandTask,
-): string | undefined {
-  return task.workingDirectory ?? (host === 'local' ? workspace : undefined);
-}
-
-/** Only what the plan names: a tool gets no secrets that it does not need. */
-function variables(
-  { variable }: Pick<LookContext, 'variable'>,
-  task: CommandTask,
-): Record<string, string> {
-  return Object.fromEntries(
-    task.environment.flatMap((name) => {
-      const value = variable(name);
-      return value === undefined ? [] : [[name, value]];
-    }),
-  );
 }
