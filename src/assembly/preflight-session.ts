@@ -205,8 +205,8 @@ function predictableSteps(plan: Plan): readonly PredictableStep[] {
   const changes =
     tasks.some((task) => task.blast !== 'none' && task.stage === 'closed') ||
     serverTasksChangeData(plan.updateServer.tasks);
-  const needsCopy = changes && plan.runDbMaintenance.restorePoint !== 'backup';
-  const needsDump = changes && plan.runDbMaintenance.restorePoint === 'backup';
+  const needsCopy = changes && plan.runDbMaintenance.restorePoint !== 'dump';
+  const needsDump = changes && plan.runDbMaintenance.restorePoint === 'dump';
   return [
     { phase: 'backup-db', step: 'dump-online', closed: false, work: 'dump' },
     { phase: 'backup-db', step: 'restore-test-online', closed: false, work: 'restore' },

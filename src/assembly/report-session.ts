@@ -142,7 +142,7 @@ async function closeBooks(
   plan: Plan,
   record: WindowRecord,
 ): Promise<void> {
-  if (record.status.restorePoint?.kind !== 'clone' || record.status.state !== 'reopened') return;
+  if (record.status.restorePoint === undefined || record.status.state !== 'reopened') return;
   try {
     const database = databaseOf(plan, secretsOf(plan, surroundings), world);
     const context = { ...world, plan, record, database, progress: surroundings.progress };

@@ -1,8 +1,11 @@
 import { isOver } from '../record/life.ts';
 import { owedByReopening, owedInWords } from '../record/owed-by-reopening.ts';
+import { liveRestorePoint, placeOf } from '../record/restore-point.ts';
 import { runStep, skipStep } from '../record/step.ts';
 import { databaseName } from './database-names.ts';
 import type { PhaseContext } from './phase.ts';
+import { releaseRestorePoint } from './restore-point.ts';
+import type { ReleaseContext } from './restore-points/kind.ts';
 
 const phase = 'report';
 
@@ -10,32 +13,16 @@ const phase = 'report';
  * The last act of a window: drops the restore point of one that ended well, so that nothing temporary is left.
  * A window that is held, or still under way, keeps everything.
  */
-export async function dropRestorePoint(
-  context: Pick<PhaseContext, 'record' | 'database' | 'plan' | 'clock' | 'progress'>,
-): Promise<void> {
-  const { record, database, plan, clock } = context;
-  const point = record.status.restorePoint;
-  if (point?.kind !== 'clone' || point.droppedAt !== undefined) return;
-  if (record.status.state !== 'reopened' || database === undefined) return;
-  const step = { id: 'drop-restore-point', title: `Drop the restore point ${point.database}` };
-  if (plan.report.keepRestorePoint) {
+export async function dropRestorePoint(context: ReleaseContext): Promise<void> {
+  const { record, plan } = context;
+  const point = liveRestorePoint(record.status);
+  if (point === undefined || record.status.state !== 'reopened') return;
+  if (point.kind === 'clone' && plan.report.keepRestorePoint) {
+    const step = { id: 'drop-restore-point', title: `Drop the restore point ${placeOf(point)}` };
     await skipStep(context, phase, step, 'the plan keeps it');
     return;
   }
-  await runStep(context, phase, {
-    ...step,
-    blast: 'none',
-    observe: async () =>
-      (await database.identify({ oid: point.oid })) === undefined
-        ? { name: point.database }
-        : undefined,
-    perform: async () => {
-      await database.drop(point.database);
-      return { name: point.database };
-    },
-    describe: () => 'it is gone',
-  });
-  await record.update({ restorePoint: { ...point, droppedAt: clock.now().toISOString() } });
+  await releaseRestorePoint(context, point);
 }
 
 /** Restore points that earlier windows kept: one that ended well after them makes them useless. */

@@ -2,9 +2,9 @@ import { fail, failureOf, type Failure } from '../ports/failure.ts';
 import type { ModeState } from '../ports/maintenance-mode.ts';
 import { afterFailure, type AfterFailure } from '../record/failure-policy.ts';
 import { runStep } from '../record/step.ts';
-import { liveRestorePoint, type WindowStatus } from '../record/status.ts';
+import { liveRestorePoint } from '../record/restore-point.ts';
+import type { WindowStatus } from '../record/status.ts';
 import { databaseName } from './database-names.ts';
-import { swapDatabase } from './database-swap.ts';
 import { downtimeOutputs, giveBack } from './disable-maintenance.ts';
 import { doorsInWords } from './doors.ts';
 import { drain, installHook, setFlag } from './enable-maintenance.ts';
@@ -13,7 +13,8 @@ import { conclude, done, skipped, type PhaseContext, type PhaseOutcome } from '.
 import { liftFlag } from './reopening.ts';
 import { finishReopening } from './reopening-owed.ts';
 import { requireMode } from './requirements.ts';
-import { unseal } from './restore-point.ts';
+import { goBack } from './restore-point.ts';
+import { unseal } from './sealed-database.ts';
 import { startServices } from './services/start.ts';
 import { quietServices } from './services/stop.ts';
 import { provenChecks } from './smoke-test.ts';
@@ -186,7 +187,7 @@ async function act(
         if (record.status.rollback?.from === 'reopened') return withdraw(context, loss);
         return fail({ ...loss, state: 'The database was not touched.' });
       }
-      const failed = await swapDatabase(context);
+      const failed = await goBack(context);
       await putCodeBack(context, phase);
       await testAndReopen(context);
       return done(

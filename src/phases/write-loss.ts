@@ -1,9 +1,10 @@
 import type { WriteCounters } from '../ports/database.ts';
 import { fail, type Failure } from '../ports/failure.ts';
-import { liveRestorePoint, type WindowStatus } from '../record/status.ts';
+import { liveRestorePoint } from '../record/restore-point.ts';
+import type { WindowStatus } from '../record/status.ts';
 import type { PhaseContext } from './phase.ts';
 import { requireDatabase } from './requirements.ts';
-import { seal, unseal } from './restore-point.ts';
+import { seal, unseal } from './sealed-database.ts';
 
 /**
  * Refuses to throw away what users wrote since the site reopened, unless they consent. The site is open, so this is

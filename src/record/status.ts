@@ -1,62 +1,13 @@
 import * as z from 'zod';
 import { databasePropertiesSchema } from '../ports/database-properties.ts';
 import { blastClasses, windowStates } from './life.ts';
+import { backupReceiptSchema } from './backup-receipt.ts';
 import { codeRecordSchema } from './code.ts';
+import { restorePointSchema } from './restore-point.ts';
 import { serviceRecordSchema } from './services.ts';
 
 /** The version of the record's format that this code writes; a newer one is refused, not guessed at. */
 export const recordVersion = 1;
-
-const rowCounts = z.record(z.string(), z.number());
-
-/** What is known of a verified backup. */
-export const backupReceiptSchema = z.object({
-  directory: z.string(),
-  takenAt: z.string(),
-  bytes: z.number(),
-  sha256: z.string(),
-  serverVersion: z.string(),
-  dumpVersion: z.string(),
-  rows: rowCounts,
-  totalRows: z.number(),
-  tocEntries: z.number(),
-  dumpSeconds: z.number(),
-  /** Seconds that the proving restore took. */
-  restoreSeconds: z.number(),
-  verifiedAt: z.string(),
-});
-export type BackupReceipt = z.infer<typeof backupReceiptSchema>;
-
-/** Where a rollback goes back to, taken while closed, before the first change. */
-export const restorePointSchema = z.discriminatedUnion('kind', [
-  z.object({
-    kind: z.literal('clone'),
-    takenAt: z.string(),
-    seconds: z.number(),
-    database: z.string(),
-    oid: z.number(),
-    bytes: z.number(),
-    /** Set when the books of the window were closed: it is not there any more. */
-    droppedAt: z.string().optional(),
-  }),
-  z.object({
-    kind: z.literal('backup'),
-    takenAt: z.string(),
-    seconds: z.number(),
-    backup: backupReceiptSchema,
-  }),
-]);
-export type RestorePoint = z.infer<typeof restorePointSchema>;
-
-/** The restore point that a rollback can still go back to. */
-export function liveRestorePoint(
-  status: Pick<WindowStatus, 'restorePoint'>,
-): RestorePoint | undefined {
-  const { restorePoint } = status;
-  return restorePoint?.kind === 'clone' && restorePoint.droppedAt !== undefined
-    ? undefined
-    : restorePoint;
-}
 
 const smokeResult = z.object({
   id: z.string(),

@@ -4,7 +4,14 @@ import { badge, code, facts, prose, table, text } from './html-parts.ts';
 import { h, joined, nothing, type Markup } from './html-template.ts';
 import { clockOf, secondOf } from './moment.ts';
 import type { Report } from './report-model.ts';
-import { checkMarks, durationText, reviewMark, verdictMarks, verdictText } from './wording.ts';
+import {
+  checkMarks,
+  durationText,
+  reviewMark,
+  sizeText,
+  verdictMarks,
+  verdictText,
+} from './wording.ts';
 
 export function recovery({ recovery: found, head: { timeZone } }: Report): Markup {
   const { backup, restorePoint, rollback } = found;
@@ -39,7 +46,7 @@ export function recovery({ recovery: found, head: { timeZone } }: Report): Marku
     rows.push(
       [
         'Restore point',
-        h`${restorePoint.kind} ${code(restorePoint.place)}, ${formatBytes(restorePoint.bytes)}, taken at ${secondOf(restorePoint.takenAt, timeZone)} in ${formatDuration(restorePoint.seconds)}, ${closed}${restorePoint.dropped ? '; dropped' : ''}`,
+        h`${restorePoint.kind} ${code(restorePoint.place)}, ${sizeText(restorePoint.bytes)}taken at ${secondOf(restorePoint.takenAt, timeZone)} in ${formatDuration(restorePoint.seconds)}, ${closed}${restorePoint.dropped ? '; dropped' : ''}`,
       ],
       [
         'Its age (RPO basis)',

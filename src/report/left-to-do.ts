@@ -116,7 +116,7 @@ function cleanUp({ input, recovery }: LeftToDoFacts): LeftToDo[] {
   }
   const point = recovery.restorePoint;
   const ended = status.state === 'reopened' || status.state === 'rolled-back';
-  if (point !== null && ended && !point.dropped && point.kind === 'clone') {
+  if (point !== null && ended && !point.dropped && point.kind !== 'dump') {
     const swapped = recovery.rollback?.restored === true;
     if (!swapped && plan.report.keepRestorePoint) {
       items.push(

@@ -14,6 +14,7 @@ import {
   actualText,
   downtimeText,
   durationText,
+  sizeText,
   figureName,
   figureText,
   outcomeMarks,
@@ -159,7 +160,7 @@ function recovery({
     rows.push(
       [
         'Restore point',
-        `${restorePoint.kind} ${markdownCode(restorePoint.place, 400)}, ${formatBytes(restorePoint.bytes)}, taken at ${markdown(secondOf(restorePoint.takenAt, timeZone))} in ${formatDuration(restorePoint.seconds)}, ${restorePoint.takenWhileClosed ? 'while the public was kept out' : 'while the public was not proved to be kept out'}${restorePoint.dropped ? '; dropped' : ''}`,
+        `${restorePoint.kind} ${markdownCode(restorePoint.place, 400)}, ${sizeText(restorePoint.bytes)}taken at ${markdown(secondOf(restorePoint.takenAt, timeZone))} in ${formatDuration(restorePoint.seconds)}, ${restorePoint.takenWhileClosed ? 'while the public was kept out' : 'while the public was not proved to be kept out'}${restorePoint.dropped ? '; dropped' : ''}`,
       ],
       [
         'Its age (RPO basis)',

@@ -1,4 +1,5 @@
 import type { Plan } from '../plan/plan.ts';
+import { bytesOf, placeOf, type RestorePointKind } from '../record/restore-point.ts';
 import type { WindowStatus } from '../record/status.ts';
 import { secondsBetween } from './moment.ts';
 import { stepIds } from './step-ids.ts';
@@ -22,11 +23,12 @@ export interface BackupFacts {
 }
 
 export interface RestorePointFacts {
-  readonly kind: 'clone' | 'backup';
+  readonly kind: RestorePointKind;
   readonly takenAt: string;
   readonly seconds: number;
   readonly place: string;
-  readonly bytes: number;
+  /** `null` where only its maker knows. */
+  readonly bytes: number | null;
   /** Its age when it was last needed: the basis of the recovery point (RPO). `null` when not known. */
   readonly ageSeconds: number | null;
   readonly ageAt: 'rollback' | 'reopening' | 'report';
@@ -98,8 +100,8 @@ function restorePointFacts(
     kind: restorePoint.kind,
     takenAt: restorePoint.takenAt,
     seconds: restorePoint.seconds,
-    place: restorePoint.kind === 'clone' ? restorePoint.database : restorePoint.backup.directory,
-    bytes: restorePoint.kind === 'clone' ? restorePoint.bytes : restorePoint.backup.bytes,
+    place: placeOf(restorePoint),
+    bytes: bytesOf(restorePoint) ?? null,
     ageSeconds: secondsBetween(restorePoint.takenAt, moment),
     ageAt,
     takenWhileClosed: sinceClosed !== null && sinceClosed >= 0,

@@ -155,6 +155,11 @@ export function figureName(name: string): string {
   return words === '' ? name : words;
 }
 
+/** A size and a comma for the middle of a sentence; nothing where only the maker knows. */
+export function sizeText(bytes: number | null): string {
+  return bytes === null ? '' : `${formatBytes(bytes)}, `;
+}
+
 /** Seconds in words, or a dash. */
 export function durationText(seconds: number | null): string {
   return seconds === null ? '–' : formatDuration(seconds);

@@ -130,7 +130,7 @@ test('a failing migration: everything is back, by another runner from the record
 test('a backup retaken while closed as restore point: orders placed after the nightly one survive', async () => {
   const plan = await freshPlan(site, {
     migrations: 'migrations-failing',
-    changes: [{ path: ['run-db-maintenance', 'restore-point'], value: 'backup' }],
+    changes: [{ path: ['run-db-maintenance', 'restore-point'], value: 'dump' }],
   });
   await runSteps(plan, [{ entry: 'backup-db' }], { runId: '5002' });
   await site.sql(
@@ -139,7 +139,7 @@ test('a backup retaken while closed as restore point: orders placed after the ni
   contentsBefore = await databaseContents(site);
   await runSteps(plan, [close], { runId: '5002' });
   expect((await runStep(plan, change, { runId: '5002' })).code).toBe(1);
-  expect((await readStatus(plan))?.restorePoint?.kind).toBe('backup');
+  expect((await readStatus(plan))?.restorePoint?.kind).toBe('dump');
 
   const end = expectRestored(await rollBackElsewhere(plan));
   expect(end.log).toContain('equal to the restore point');

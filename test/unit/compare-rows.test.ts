@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { compareRows } from '../../src/phases/backup-db.ts';
+import { compareRows } from '../../src/phases/backups/row-comparison.ts';
 
 const rows = { 'public.orders': 3, 'public.items': 0 };
 

@@ -1,36 +1,38 @@
 import { describe, expect, test } from '@jest/globals';
+import { describeRestorePoint } from '../../src/phases/restore-point.ts';
 import {
   chooseRestorePoint,
-  describeRestorePoint,
+  obstaclesFor,
+  type Obstacles,
   type RestorePointChoice,
-  type RestorePointSituation,
-} from '../../src/phases/restore-point.ts';
+  type WantedRestorePoint,
+} from '../../src/phases/restore-points/choice.ts';
 import { at, backup } from '../fixtures/record-factory.ts';
 
 const obstacle = 'the role has no CREATEDB';
 
 describe('the choice of a restore point', () => {
-  test.each<[RestorePointSituation, RestorePointChoice]>([
-    [{ wanted: 'auto', mayClone: true }, { kind: 'clone' }],
-    [{ wanted: 'clone', mayClone: true }, { kind: 'clone' }],
+  test.each<[WantedRestorePoint, Obstacles, RestorePointChoice]>([
+    ['auto', { clone: undefined }, { kind: 'clone', reason: 'the quickest way back' }],
     [
-      { wanted: 'backup', mayClone: true },
-      { kind: 'backup', reason: 'the plan asks for it' },
+      'auto',
+      { clone: obstacle, dump: undefined },
+      { kind: 'dump', reason: `no clone: ${obstacle}` },
     ],
-    [
-      { wanted: 'auto', mayClone: false, obstacle },
-      { kind: 'backup', reason: `no clone: ${obstacle}` },
-    ],
-    [
-      { wanted: 'clone', mayClone: false, obstacle },
-      { kind: 'impossible', reason: obstacle },
-    ],
-    [
-      { wanted: 'backup', mayClone: false, obstacle },
-      { kind: 'backup', reason: 'the plan asks for it' },
-    ],
-  ])('for %j', (situation, choice) => {
-    expect(chooseRestorePoint(situation)).toEqual(choice);
+    ['clone', { clone: undefined }, { kind: 'clone', reason: 'the plan asks for it' }],
+    ['clone', { clone: obstacle }, { kind: 'impossible', wanted: 'clone', reason: obstacle }],
+    ['dump', { dump: undefined }, { kind: 'dump', reason: 'the plan asks for it' }],
+  ])('%s with %j', (wanted, obstacles, choice) => {
+    expect(chooseRestorePoint(wanted, obstacles)).toEqual(choice);
+  });
+
+  test('asks no further than needed', async () => {
+    const asked: string[] = [];
+    await obstaclesFor('auto', (kind) => {
+      asked.push(kind);
+      return Promise.resolve(undefined);
+    });
+    expect(asked).toEqual(['clone']);
   });
 });
 
@@ -43,8 +45,8 @@ test('a restore point for people names what it is', () => {
     oid: 7,
     bytes: 1024,
   } as const;
-  expect(describeRestorePoint(clone)).toBe('clone shop_mw_rp (1 KiB), taken in 0.7 s');
-  expect(describeRestorePoint({ kind: 'backup', takenAt: at(41), seconds: 9, backup })).toBe(
-    `verified backup ${backup.directory}, retaken while closed in 9 s`,
+  expect(describeRestorePoint(clone)).toBe('clone shop_mw_rp (1 KiB), taken while closed in 0.7 s');
+  expect(describeRestorePoint({ kind: 'dump', takenAt: at(41), seconds: 9, backup })).toMatch(
+    `dump ${backup.directory} (`,
   );
 });

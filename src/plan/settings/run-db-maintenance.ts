@@ -246,11 +246,11 @@ export const runDbMaintenanceShape = {
     },
   ),
   'restore-point': setting(
-    z.enum(['auto', 'clone', 'backup'], 'is auto, clone or backup').prefault('auto'),
+    z.enum(['auto', 'clone', 'dump'], 'is auto, clone or dump').prefault('auto'),
     {
       form: 'text',
       description:
-        'What a rollback goes back to: a `clone` of the database, or a verified `backup` retaken while closed; `auto` takes the clone where it is possible.',
+        'What a rollback goes back to: a `clone` of the database, or a `dump`, verified, retaken while closed; `auto` takes the clone where it is possible.',
     },
   ),
   jobs: setting(

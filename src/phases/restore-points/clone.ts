@@ -1,0 +1,90 @@
+import { formatBytes } from '../../plan/bytes.ts';
+import type { RestorePointOf } from '../../record/restore-point.ts';
+import { runStep } from '../../record/step.ts';
+import { freeDataBytes } from '../data-disk.ts';
+import { databaseName } from '../database-names.ts';
+import type { PhaseContext } from '../phase.ts';
+import { requireDatabase } from '../requirements.ts';
+import { seal, unseal } from '../sealed-database.ts';
+import type { ObstacleContext, RestorePointMaker } from './kind.ts';
+import { swapByName } from './name-swap.ts';
+import { countRows } from './row-proof.ts';
+
+const phase = 'run-db-maintenance';
+
+/** A copy of the database on the same server, by the server's own files. */
+export const clonePoint: RestorePointMaker<RestorePointOf<'clone'>> = {
+  obstacle,
+  take,
+  async goBack(context, point) {
+    const failed = await swapByName(context, point.oid);
+    await countRows(context, undefined);
+    return failed;
+  },
+  async release({ database, record, clock, progress }, point) {
+    if (database === undefined) return;
+    await runStep({ record, clock, progress }, 'report', {
+      id: 'drop-restore-point',
+      title: `Drop the restore point ${point.database}`,
+      blast: 'none',
+      observe: async () =>
+        (await database.identify({ oid: point.oid })) === undefined
+          ? { name: point.database }
+          : undefined,
+      perform: async () => {
+        await database.drop(point.database);
+        return { name: point.database };
+      },
+      describe: () => 'it is gone',
+    });
+  },
+};
+
+async function obstacle(context: ObstacleContext): Promise<string | undefined> {
+  const { plan, fleet, database } = context;
+  if (database === undefined) return 'the plan names no database';
+  const facts = await database.inspect({ longTransactionSeconds: plan.preflight.longTransaction });
+  if (!facts.isSuperuser && !facts.canCreateDatabase)
+    return `the role ${facts.role} has no CREATEDB`;
+  if (!facts.isSuperuser && !facts.ownsDatabase)
+    return `the role ${facts.role} does not own the database`;
+  if (!facts.canEndSessions)
+    return `the role ${facts.role} may not end other sessions (pg_signal_backend)`;
+  const free = await freeDataBytes(fleet.database, facts);
+  if (free !== undefined && free < facts.bytes + plan.preflight.freeDisk) {
+    return `the data folder has ${formatBytes(free)} free for ${formatBytes(facts.bytes)}`;
+  }
+  return undefined;
+}
+
+async function take(context: PhaseContext): Promise<RestorePointOf<'clone'>> {
+  const { record, clock } = context;
+  const database = requireDatabase(context);
+  const target = databaseName(database.name, record.status.windowId, 'restore_point');
+  const begun = clock.monotonicSeconds();
+  await seal(context, phase);
+  const clone = await runStep(context, phase, {
+    id: 'clone',
+    title: `Clone ${database.name} as ${target}`,
+    blast: 'app',
+    observe: async () => {
+      const found = await database.identify({ name: target });
+      return found === undefined ? undefined : { oid: found.oid, bytes: found.bytes };
+    },
+    perform: async () => {
+      const { oid, bytes } = await database.clone(database.name, target);
+      return { oid, bytes };
+    },
+    describe: ({ bytes }) => `${formatBytes(bytes)} copied file by file`,
+  });
+  const point: RestorePointOf<'clone'> = {
+    kind: 'clone',
+    takenAt: clock.now().toISOString(),
+    seconds: clock.monotonicSeconds() - begun,
+    database: target,
+    ...clone,
+  };
+  await record.update({ restorePoint: point });
+  await unseal(context, phase);
+  return point;
+}

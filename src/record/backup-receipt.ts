@@ -1,0 +1,55 @@
+import { z } from 'zod';
+
+/** How a backup was proved. */
+export const verificationLevels = ['checksum', 'restore', 'restore-and-compare'] as const;
+export type VerificationLevel = (typeof verificationLevels)[number];
+
+/** A copy of a backup elsewhere that was read back and had the checksum that was sent. */
+const backupCopySchema = z.object({
+  /** Name of the copy in the plan. */
+  id: z.string(),
+  to: z.string(),
+  /** Where it is, for people, without secrets. */
+  label: z.string(),
+  /** Names of its objects there. */
+  objects: z.array(z.string()),
+  bytes: z.number(),
+  sha256: z.string(),
+  encrypted: z.boolean(),
+  readBackAt: z.string(),
+});
+export type BackupCopy = z.infer<typeof backupCopySchema>;
+
+/** What is known of a verified backup. */
+export const backupReceiptSchema = z.object({
+  /** A folder; for the format `stream` the folder that holds its single file. */
+  directory: z.string(),
+  takenAt: z.string(),
+  bytes: z.number(),
+  sha256: z.string(),
+  serverVersion: z.string(),
+  dumpVersion: z.string(),
+  rows: z.record(z.string(), z.number()),
+  totalRows: z.number(),
+  tocEntries: z.number(),
+  dumpSeconds: z.number(),
+  /** Seconds that the proving restore took; with `checksum` alone a cautious guess. */
+  restoreSeconds: z.number(),
+  verifiedAt: z.string(),
+  format: z.enum(['directory', 'stream']).optional(),
+  /** The host that keeps it; without it the one that runs the database's client programs. */
+  host: z.string().optional(),
+  /** How it was compressed, for instance `gzip:1`, and why. */
+  compression: z.object({ chosen: z.string(), reason: z.string() }).optional(),
+  encrypted: z.boolean().optional(),
+  verification: z
+    .object({
+      level: z.enum(verificationLevels),
+      /** What was observed, a line each. */
+      observed: z.array(z.string()),
+      seconds: z.number(),
+    })
+    .optional(),
+  copies: z.array(backupCopySchema).optional(),
+});
+export type BackupReceipt = z.infer<typeof backupReceiptSchema>;
