@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { dropKeptRestorePoints } from '../phases/close-books.ts';
 import { preflight, type PreflightResult } from '../phases/preflight.ts';
 import type { PhaseOutcome } from '../phases/phase.ts';
 import { markLogs } from '../phases/smoke-checks/log-marks.ts';
@@ -9,6 +10,7 @@ import { secretReferences } from '../plan/secrets.ts';
 import type { GitHub } from '../ports/github.ts';
 import { serverTasksChangeData } from '../phases/server-tasks/planned-tasks.ts';
 import { renderPreflight } from '../report/preflight-summary.ts';
+import { archivedRecords } from '../record/archived-records.ts';
 import type { ExistingRecord } from '../record/admission.ts';
 import { openRecord, readHistory, type WindowRecord } from '../record/window-record.ts';
 import type { Machines } from './machines.ts';
@@ -123,6 +125,22 @@ export async function preflightSession(
           ],
         }),
   });
+  await dropKeptRestorePoints(
+    {
+      ...world,
+      plan,
+      record,
+      database,
+      progress: surroundings.progress,
+      workspace: surroundings.workspace,
+      variable: (name) => surroundings.environment[name],
+    },
+    await archivedRecords(world.host, world.clock, {
+      stateDir: plan.stateDir,
+      name: plan.name ?? '',
+      runId: surroundings.run.id,
+    }),
+  );
   await markLogs({ plan, fleet: world.fleet, clock: world.clock, record }, 'window');
   await record.append({
     phase: 'preflight',

@@ -1,13 +1,20 @@
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { archiveRecord, dropOlderRestorePoints, dropRestorePoint } from '../phases/close-books.ts';
+import {
+  archiveRecord,
+  dropKeptRestorePoints,
+  dropOlderRestorePoints,
+  dropRestorePoint,
+} from '../phases/close-books.ts';
 import type { Plan } from '../plan/plan.ts';
 import { formatMoment, nextStart } from '../plan/window-time.ts';
 import { fail, failureOf } from '../ports/failure.ts';
 import type { Approval, JobResult } from '../ports/github.ts';
+import { archivedRecords } from '../record/archived-records.ts';
 import { newestCopy } from '../record/copy.ts';
 import { isOver } from '../record/life.ts';
+import { liveRestorePoint } from '../record/restore-point.ts';
 import { takeRecord, type RecordCopy, type WindowRecord } from '../record/window-record.ts';
 import { renderHtml } from '../report/html.ts';
 import { renderJunit } from '../report/junit.ts';
@@ -142,12 +149,28 @@ async function closeBooks(
   plan: Plan,
   record: WindowRecord,
 ): Promise<void> {
-  if (record.status.restorePoint === undefined || record.status.state !== 'reopened') return;
   try {
-    const database = databaseOf(plan, secretsOf(plan, surroundings), world);
-    const context = { ...world, plan, record, database, progress: surroundings.progress };
+    const earlier = await archivedRecords(world.host, world.clock, {
+      stateDir: plan.stateDir,
+      name: plan.name ?? '',
+      runId: surroundings.run.id,
+    });
+    const isNeeded = [record, ...earlier].some(
+      ({ status }) => liveRestorePoint(status) !== undefined && status.state === 'reopened',
+    );
+    if (!isNeeded) return;
+    const context = {
+      ...world,
+      plan,
+      record,
+      database: databaseOf(plan, secretsOf(plan, surroundings), world),
+      progress: surroundings.progress,
+      workspace: surroundings.workspace,
+      variable: (name: string) => surroundings.environment[name],
+    };
     await dropRestorePoint(context);
-    await dropOlderRestorePoints(context);
+    await dropKeptRestorePoints(context, earlier);
+    if (record.status.restorePoint !== undefined) await dropOlderRestorePoints(context, earlier);
   } catch (error) {
     // The report is more important than the clean-up; it shows what was left.
     surroundings.progress.warning(`The restore point is still there: ${failureOf(error).message}`);

@@ -3,6 +3,7 @@ import type { Surroundings } from '../assembly/surroundings.ts';
 import { guarded, type ActionResult } from '../assembly/window-session.ts';
 import { isObliged } from '../record/life.ts';
 import { owedByReopening, owedInWords } from '../record/owed-by-reopening.ts';
+import { placeOf } from '../record/restore-point.ts';
 import type { WindowStatus } from '../record/status.ts';
 import type { RecordCopy } from '../record/window-record.ts';
 
@@ -33,7 +34,7 @@ export function describeRecord(
   const lines = [
     `window ${status.windowId} of ${status.name} is ${status.state} since ${status.updatedAt}`,
     `run ${status.run.url ?? status.run.id}${status.run.actor === undefined ? '' : `, started by ${status.run.actor}`}; planned until ${status.deadline}`,
-    `worst change begun: ${status.blast}; restore point: ${status.restorePoint?.kind ?? 'none'}; backup: ${status.backup?.directory ?? 'none'}`,
+    `worst change begun: ${status.blast}; restore point: ${restorePointInWords(status)}; backup: ${status.backup?.directory ?? 'none'}`,
     ...journal
       .slice(-10)
       .map(
@@ -48,6 +49,14 @@ export function describeRecord(
     );
   lines.push(leftToDo(status, hook));
   return lines.join('\n');
+}
+
+function restorePointInWords({ restorePoint: point }: WindowStatus): string {
+  if (point === undefined) return 'none';
+  if (point.droppedAt !== undefined) return `${point.kind}, dropped at ${point.droppedAt}`;
+  return point.keptUntil === undefined
+    ? point.kind
+    : `${point.kind} ${placeOf(point)}, kept until ${point.keptUntil}`;
 }
 
 function leftToDo(status: WindowStatus, hook: 'remove' | 'keep'): string {

@@ -73,6 +73,18 @@ export function duration() {
     .transform((text) => parseDuration(text) ?? 0);
 }
 
+/** Seconds as {@link duration}, or `0s`. */
+export function durationOrNone() {
+  return z
+    .string('is 0s, or a duration such as 30m, 24h or 7d')
+    .regex(new RegExp(`^0s$|${durationPattern.source}`), {
+      error: 'is 0s, or a duration such as 30m, 24h or 7d',
+      abort: true,
+    })
+    .refine((text) => (parseDuration(text) ?? 0) <= longestDuration, 'is at most 31d')
+    .transform((text) => parseDuration(text) ?? 0);
+}
+
 /** Bytes, written with a unit: `2 GiB`. */
 export function bytes() {
   return z

@@ -5,6 +5,8 @@ const common = {
   takenAt: z.string(),
   /** Seconds that it took, while closed. */
   seconds: z.number(),
+  /** Until when it stays although the window ended well, as the plan had it. */
+  keptUntil: z.string().optional(),
   /** Set when it was let go of: a rollback cannot go back to it any more. */
   droppedAt: z.string().optional(),
 };
@@ -59,6 +61,18 @@ export function liveRestorePoint({
   readonly restorePoint?: RestorePoint | undefined;
 }): RestorePoint | undefined {
   return restorePoint?.droppedAt === undefined ? restorePoint : undefined;
+}
+
+/**
+ * Until when a window that ended well keeps its restore point; `undefined` when it does not. A stopped standby
+ * protects nobody, so it is given back at once; a dump is a backup and kept as such.
+ */
+export function retentionEnd(
+  point: RestorePoint,
+  { reopenedAt, retentionSeconds }: { reopenedAt: string | undefined; retentionSeconds: number },
+): Date | undefined {
+  if (point.kind === 'standby' || point.kind === 'dump' || retentionSeconds === 0) return undefined;
+  return new Date(Date.parse(reopenedAt ?? point.takenAt) + retentionSeconds * 1000);
 }
 
 /** Where a restore point is, for people. */

@@ -6,6 +6,7 @@ import { missingTasks } from './outcome.ts';
 import type { RecoveryFacts } from './recovery.ts';
 import type { ReportInput } from './report-input.ts';
 import { codeLeft } from './code-versions.ts';
+import { secondOf } from './moment.ts';
 import { stepIds } from './step-ids.ts';
 import { servicesHeld, servicesLeft } from './stopped-services.ts';
 import { lastRow, type TimelineRow } from './timeline.ts';
@@ -118,10 +119,16 @@ function cleanUp({ input, recovery }: LeftToDoFacts): LeftToDo[] {
   const ended = status.state === 'reopened' || status.state === 'rolled-back';
   if (point !== null && ended && !point.dropped && point.kind !== 'dump') {
     const swapped = recovery.rollback?.restored === true;
-    if (!swapped && plan.report.keepRestorePoint) {
+    if (!swapped && point.keptUntil !== null) {
       items.push(
         later(
-          `The restore point ${point.place} is kept, as planned: drop it when it is not needed.`,
+          `The restore point ${point.place} is kept until ${secondOf(point.keptUntil, plan.window.timeZone)}, as planned: the next preflight or report after that drops it.`,
+        ),
+      );
+    } else if (!swapped && status.state === 'reopened') {
+      items.push(
+        later(
+          `The restore point ${point.place} is still there although it was to be dropped: the next report does it.`,
         ),
       );
     }

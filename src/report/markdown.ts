@@ -160,7 +160,7 @@ function recovery({
     rows.push(
       [
         'Restore point',
-        `${restorePoint.kind} ${markdownCode(restorePoint.place, 400)}, ${sizeText(restorePoint.bytes)}taken at ${markdown(secondOf(restorePoint.takenAt, timeZone))} in ${formatDuration(restorePoint.seconds)}, ${restorePoint.takenWhileClosed ? 'while the public was kept out' : 'while the public was not proved to be kept out'}${restorePoint.dropped ? '; dropped' : ''}`,
+        `${restorePoint.kind} ${markdownCode(restorePoint.place, 400)}, ${sizeText(restorePoint.bytes)}taken at ${markdown(secondOf(restorePoint.takenAt, timeZone))} in ${formatDuration(restorePoint.seconds)}, ${restorePoint.takenWhileClosed ? 'while the public was kept out' : 'while the public was not proved to be kept out'}${restorePoint.dropped ? '; dropped' : restorePoint.keptUntil === null ? '' : `; kept until ${markdown(secondOf(restorePoint.keptUntil, timeZone))}`}`,
       ],
       [
         'Its age (RPO basis)',

@@ -35,6 +35,8 @@ export interface RestorePointFacts {
   /** Whether the public was proved to be kept out when it was taken. */
   readonly takenWhileClosed: boolean;
   readonly dropped: boolean;
+  /** Until when the plan keeps it after a window that ended well; `null` when it does not. */
+  readonly keptUntil: string | null;
 }
 
 export interface RollbackFacts {
@@ -105,7 +107,10 @@ function restorePointFacts(
     ageSeconds: secondsBetween(restorePoint.takenAt, moment),
     ageAt,
     takenWhileClosed: sinceClosed !== null && sinceClosed >= 0,
-    dropped: lastRow(rows, stepIds.dropRestorePoint)?.outcome === 'done',
+    dropped:
+      restorePoint.droppedAt !== undefined ||
+      lastRow(rows, stepIds.dropRestorePoint)?.outcome === 'done',
+    keptUntil: restorePoint.keptUntil ?? null,
   };
 }
 

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { writePlan } from '../../rehearsal/plan.ts';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writePlan, type SitePlan } from '../../rehearsal/plan.ts';
 import { startSite, type Site } from '../../rehearsal/site.ts';
 import {
   readStatus,
@@ -34,6 +36,16 @@ const placeOrder = async () => {
   });
   expect(reply.status).toBe(201);
 };
+/** Puts the end of what the newest archived window keeps into the past. */
+async function forgetRetention({ stateDir, name }: SitePlan): Promise<void> {
+  const history = join(stateDir, name, 'history');
+  const newest = (await readdir(history)).sort().at(-1) ?? '';
+  const file = join(history, newest, 'window.json');
+  const text = await readFile(file, 'utf8');
+  expect(text).toMatch(/"keptUntil": "20/);
+  await writeFile(file, text.replace(/"keptUntil": "[^"]*"/, '"keptUntil": "2026-01-01T00:00:00Z"'));
+}
+
 describe('rolling back after the report has closed the books', () => {
   test('needs consent, names the loss, and goes back to the verified backup', async () => {
     const plan = await writePlan(site);
@@ -73,9 +85,9 @@ describe('rolling back after the report has closed the books', () => {
     expect([report.code, report.outputs.state]).toEqual([0, 'rolled-back']);
   }, 240_000);
 
-  test('goes back to a restore point that the plan keeps, which the next good window drops', async () => {
+  test('goes back to a restore point that the plan keeps, which a later window drops when its time is over', async () => {
     const plan = await writePlan(site, {
-      changes: [{ path: ['report', 'keep-restore-point'], value: true }],
+      changes: [{ path: ['report', 'restore-point-retention'], value: '24h' }],
     });
     await runSteps(plan, windowSteps, { runId: '7003' });
     const [kept] = await temporaryDatabases(site);
@@ -92,6 +104,7 @@ describe('rolling back after the report has closed the books', () => {
     await runSteps(plan, windowSteps, { runId: '7005' });
     const [second, ...others] = await temporaryDatabases(site);
     expect(others).toEqual([]);
+    await forgetRetention(plan);
     const plain = await writePlan(site);
     await runSteps(plain, windowSteps, { runId: '7006' });
     expect(await temporaryDatabases(site)).toEqual([]);

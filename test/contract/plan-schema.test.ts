@@ -142,7 +142,8 @@ test.each([
   [
     'smoke-test: {checks: [{id: a, kind: sql, query: select 1, equals: 1}, {id: b, kind: sql, query: q, equals: true}]}',
   ],
-  ['report: {not-applicable: [{line: "4.7", why: none}], keep-restore-point: true}'],
+  ['report: {not-applicable: [{line: "4.7", why: none}], restore-point-retention: 24h}'],
+  ['report: {restore-point-retention: 0s}'],
 ])('editor and action both accept %j', (text) => {
   expect(both(text)).toEqual({ ajv: true, zod: true });
 });
@@ -196,6 +197,8 @@ test.each([
   ['rollback: {on-failure: maybe}'],
   ['report: {attestations: [{line: "16.1", by: x, statement: y}]}'],
   ['report: {attestations: [{line: 1.3, by: x, statement: y}]}'],
+  ['report: {restore-point-retention: 0}'],
+  ['report: {restore-point-retention: forever}'],
 ])('editor and action both refuse %j', (text) => {
   expect(both(text)).toEqual({ ajv: false, zod: false });
 });

@@ -1,4 +1,5 @@
 import { formatBytes } from '../../plan/bytes.ts';
+import { fail } from '../../ports/failure.ts';
 import type { RestorePointOf } from '../../record/restore-point.ts';
 import { runStep } from '../../record/step.ts';
 import { freeDataBytes } from '../data-disk.ts';
@@ -22,7 +23,14 @@ export const clonePoint: RestorePointMaker<RestorePointOf<'clone'>> = {
     return failed;
   },
   async release({ database, record, clock, progress }, point) {
-    if (database === undefined) return;
+    if (database === undefined) {
+      return fail({
+        code: 'setting-missing',
+        message: `The restore point ${point.database} cannot be dropped: there is no database.url.`,
+        state: `${point.database} is still there.`,
+        next: 'Give database.url, then run `report` again.',
+      });
+    }
     await runStep({ record, clock, progress }, 'report', {
       id: 'drop-restore-point',
       title: `Drop the restore point ${point.database}`,
@@ -32,6 +40,15 @@ export const clonePoint: RestorePointMaker<RestorePointOf<'clone'>> = {
           ? { name: point.database }
           : undefined,
       perform: async () => {
+        const found = await database.identify({ oid: point.oid });
+        if (found !== undefined && found.name !== point.database) {
+          return fail({
+            code: 'restore-point-renamed',
+            message: `The restore point ${point.database} has the name ${found.name} now.`,
+            state: 'It was not touched.',
+            next: 'Find out who renamed it, and what for; drop it by hand when nobody needs it.',
+          });
+        }
         await database.drop(point.database);
         return { name: point.database };
       },

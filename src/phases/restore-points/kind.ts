@@ -23,5 +23,13 @@ export type ObstacleContext = Pick<PhaseContext, 'plan' | 'fleet' | 'database' |
 /** What the books are closed with. */
 export type ReleaseContext = Pick<
   PhaseContext,
-  'record' | 'plan' | 'clock' | 'progress' | 'database' | 'fleet'
+  | 'record'
+  | 'plan'
+  | 'clock'
+  | 'progress'
+  | 'database'
+  | 'fleet'
+  | 'runner'
+  | 'workspace'
+  | 'variable'
 >;

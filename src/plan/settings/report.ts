@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { group, line, setting } from '../setting-types.ts';
+import { durationOrNone, group, line, setting } from '../setting-types.ts';
 
 const lineNumber = z
   .string('is a line of the checklist such as 1.3')
@@ -24,10 +24,11 @@ export const reportShape = {
     description: 'Lines of the checklist that do not apply, and why.',
     example: '- line: "14.4"\n  why: No DNS change.',
   }),
-  'keep-restore-point': setting(z.boolean('is true or false').prefault(false), {
-    form: 'flag',
+  'restore-point-retention': setting(durationOrNone().prefault('0s'), {
+    form: 'text',
     description:
-      'Keeps the restore point after a window that ended well; otherwise the report, which closes the books, drops it.',
+      'How long the restore point of a window that ended well is kept after the reopening. `0s`: the report, which closes the books, drops it; else the next preflight or report of this name after that time does. A standby takes up its work again with the report, and a dump is kept by the rules for backups.',
+    example: '24h',
   }),
 };
 

@@ -219,7 +219,10 @@ function cleanedUp({ input, rows, recovery }: ChecklistFacts): Finding {
     typeof rollback?.failedDatabase === 'string'
       ? `the failed database ${rollback.failedDatabase}`
       : '',
-    restorePoint?.kind === 'clone' && !restorePoint.dropped && rollback?.restored !== true
+    restorePoint?.kind === 'clone' &&
+    !restorePoint.dropped &&
+    restorePoint.keptUntil === null &&
+    rollback?.restored !== true
       ? `the restore point ${restorePoint.place}`
       : '',
     lastRow(rows, stepIds.giveBack)?.outcome === 'skipped' ? 'the hook in the site files' : '',
@@ -233,6 +236,10 @@ function cleanedUp({ input, rows, recovery }: ChecklistFacts): Finding {
       : failed('The site files have not been given back.');
   }
   const dropped =
-    restorePoint?.dropped === true ? ` Restore point ${restorePoint.place} dropped.` : '';
+    restorePoint?.dropped === true
+      ? ` Restore point ${restorePoint.place} dropped.`
+      : restorePoint !== null && restorePoint.keptUntil !== null
+        ? ` Restore point ${restorePoint.place} is kept until ${secondOf(restorePoint.keptUntil, input.plan.window.timeZone)}, as planned.`
+        : '';
   return proof(`Site files: ${restoration}.${dropped}`);
 }
