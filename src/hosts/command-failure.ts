@@ -29,3 +29,22 @@ export function tooMuchOutput(program: string): FailureError {
     next: 'Let the command write to a file, or print less, then run the step again.',
   });
 }
+
+export function tooSlow(program: string, seconds: number): FailureError {
+  return new FailureError({
+    code: 'host-timeout',
+    message: `\`${program}\` took longer than the ${seconds} s that it was given.`,
+    state: 'It was ended and is gone; its effects up to then may have happened.',
+    next: 'Look at what holds it up on that host, or give it more time, then run the step again.',
+  });
+}
+
+/** A command whose bytes matter has ended, but their end was not seen. */
+export function outputHeld(program: string): FailureError {
+  return new FailureError({
+    code: 'host-error',
+    message: `\`${program}\` has ended, but something that it started still holds its output.`,
+    state: 'What it printed cannot be trusted to be whole.',
+    next: 'Look at what it leaves running on that host, end that, then run the step again.',
+  });
+}

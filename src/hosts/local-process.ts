@@ -1,10 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Command, CommandResult, Session } from '../ports/host.ts';
+import type { Writable } from 'node:stream';
+import type { Command, CommandResult, PipeEnds, Session } from '../ports/host.ts';
+import { feed } from './byte-flow.ts';
 import { childEnvironment } from './child-environment.ts';
 import { CapturedOutput, LineSplitter } from './captured-output.ts';
-import { cancelled, stillRunning, tooMuchOutput } from './command-failure.ts';
+import { cancelled, outputHeld, stillRunning, tooMuchOutput, tooSlow } from './command-failure.ts';
 import { errnoOf, hostFailure } from './host-failure.ts';
 import { endProcessGroup } from './process-group.ts';
 import type { ChildEnd, Relay } from './relay.ts';
@@ -21,6 +23,10 @@ export interface ProcessOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** For a child that only carries a command to where it runs. */
   readonly relay?: Relay;
+  /** For a child whose output and input are bytes that somebody else has or wants. */
+  readonly ends?: PipeEnds;
+  /** What messages call the command, in place of its program. */
+  readonly label?: string;
 }
 
 /** Seconds for which the end of a relayed command is waited for, once it takes no more input: it tells why. */
@@ -28,6 +34,10 @@ const farewellSeconds = 6;
 
 function patience(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, farewellSeconds * 1000).unref());
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 /** A line, or the end of lines, that somebody waits for. */
@@ -46,6 +56,7 @@ export class LocalProcess implements Session {
   readonly #interactive: boolean;
   readonly #path: string;
   readonly #relay: Relay | undefined;
+  readonly #ends: PipeEnds | undefined;
   readonly #stdout = new CapturedOutput();
   readonly #stderr = new CapturedOutput();
   readonly #lines: string[] = [];
@@ -58,15 +69,23 @@ export class LocalProcess implements Session {
   #discarding = false;
   #ending: Promise<void> | undefined;
   #giveUp: () => void = () => undefined;
+  #fed: Promise<void> = Promise.resolve();
+  #drained: Promise<void> = Promise.resolve();
+  #flowed = false;
+  readonly #stopped: Promise<void>;
+  #onStopped: () => void = () => undefined;
 
   constructor(command: Command, options: ProcessOptions, interactive: boolean) {
     const [program, ...args] = command.argv;
     this.#relay = options.relay;
-    this.#program = options.relay?.program ?? program;
+    this.#ends = options.ends;
+    this.#stopped = new Promise((resolve) => (this.#onStopped = resolve));
+    this.#program = options.label ?? options.relay?.program ?? program;
     this.#command = command;
     this.#interactive = interactive;
     const started = performance.now();
-    const wantsInput = interactive || command.stdin !== undefined;
+    const wantsInput =
+      interactive || command.stdin !== undefined || options.ends?.source !== undefined;
     const env = childEnvironment(options.environment, command.env);
     this.#path = env.PATH ?? '';
     this.#child = spawn(program, args, {
@@ -84,7 +103,8 @@ export class LocalProcess implements Session {
         : setTimeout(
             () => {
               this.#timedOut = true;
-              this.#stop(undefined);
+              const limit = command.timeoutSeconds ?? 0;
+              this.#stop(this.#ends === undefined ? undefined : tooSlow(this.#program, limit));
             },
             Math.min(command.timeoutSeconds * 1000, longestTimerMilliseconds),
           );
@@ -105,7 +125,29 @@ export class LocalProcess implements Session {
     // A command may end without reading all its input; its exit code tells how that went.
     stdin.on('error', () => undefined);
     if (this.#command.stdin !== undefined) stdin.write(this.#command.stdin);
-    if (!this.#interactive) stdin.end();
+    const source = this.#ends?.source;
+    if (source !== undefined) this.#fed = this.#pour(stdin, source);
+    else if (!this.#interactive) stdin.end();
+  }
+
+  /** Not before the command has begun: a source can be used only once. */
+  async #pour(stdin: Writable, source: AsyncIterable<Uint8Array>): Promise<void> {
+    const begun = (this.#relay?.begun ?? Promise.resolve()).then(() => true);
+    if (!(await Promise.race([begun, this.#stopped]))) return;
+    await feed(stdin, source, this.#stopped).catch((error: unknown) => this.#stop(asError(error)));
+  }
+
+  /** Hands bytes to the sink; nothing more is read from the command until it has taken them. */
+  #drain(chunk: Buffer, sink: NonNullable<PipeEnds['sink']>): void {
+    if (chunk.length === 0 || this.#ending !== undefined) return;
+    const stdout = this.#child.stdout;
+    stdout?.pause();
+    this.#flowed = true;
+    const taken = (async () => sink(chunk))();
+    this.#drained = taken.then(
+      () => void stdout?.resume(),
+      (error: unknown) => this.#stop(asError(error)),
+    );
   }
 
   async #follow(started: number): Promise<CommandResult> {
@@ -115,6 +157,10 @@ export class LocalProcess implements Session {
     child.stdout?.on('data', (raw: Buffer) =>
       this.#guard(() => {
         const chunk = this.#relay?.stdout(raw) ?? raw;
+        if (this.#ends !== undefined) {
+          if (this.#ends.sink !== undefined) this.#drain(chunk, this.#ends.sink);
+          return;
+        }
         if (!this.#interactive) this.#stdout.add(chunk);
         stdoutLines.add(chunk);
         if (this.#stdout.truncated && !this.#interactive && !this.#command.onStdoutLine) {
@@ -130,6 +176,10 @@ export class LocalProcess implements Session {
       }),
     );
     const end = await this.#closed();
+    // A sink that was stopped may never answer.
+    await Promise.race([this.#drained, this.#stopped]);
+    this.#onStopped();
+    await this.#fed;
     this.#guard(() => {
       stdoutLines.end();
       stderrLines.end();
@@ -156,7 +206,7 @@ export class LocalProcess implements Session {
       return await this.#relay.exitCode(end);
     } catch (error) {
       // Who reads lines must not take a lost connection for the end of the output.
-      this.#failure = error instanceof Error ? error : new Error(String(error));
+      this.#failure = asError(error);
       throw error;
     }
   }
@@ -173,6 +223,7 @@ export class LocalProcess implements Session {
         resolve({ exitCode });
       });
       this.#giveUp = () => {
+        child.stdin?.destroy();
         child.stdout?.destroy();
         child.stderr?.destroy();
         child.unref();
@@ -183,6 +234,7 @@ export class LocalProcess implements Session {
         straggler ??= setInterval(() => {
           // Somebody has yet to read what the command itself printed.
           if (child.stdout?.isPaused() === true) return;
+          if (this.#isFlowing()) return;
           child.stdout?.destroy();
           child.stderr?.destroy();
           child.kill();
@@ -191,6 +243,15 @@ export class LocalProcess implements Session {
       child.once('exit', letGo);
       void this.#relay?.over.then(letGo);
     });
+  }
+
+  /** Whether bytes for a sink still come after the end; where none do any more, their end was not seen. */
+  #isFlowing(): boolean {
+    const flowed = this.#flowed;
+    this.#flowed = false;
+    if (this.#ends === undefined || this.#relay !== undefined || flowed) return flowed;
+    this.#stop(outputHeld(this.#program));
+    return false;
   }
 
   /** A program that is not there, or not executable, ends as it does under a shell: 127, 126. */
@@ -225,7 +286,7 @@ export class LocalProcess implements Session {
     try {
       action();
     } catch (error) {
-      this.#stop(error instanceof Error ? error : new Error(String(error)));
+      this.#stop(asError(error));
     }
   }
 
@@ -256,6 +317,7 @@ export class LocalProcess implements Session {
   /** Ends the whole group once; `failure` becomes what `result` rejects with. */
   #stop(failure: Error | undefined): void {
     this.#failure ??= failure;
+    this.#onStopped();
     const groupId = this.#child.pid;
     if (groupId === undefined || this.#ended) return;
     this.#ending ??= this.#endEverywhere(groupId).then((gone) => {

@@ -19,7 +19,8 @@ import { absolutePath } from './absolute-path.ts';
 import { appendDurably, createExclusively, replaceFile, syncFolder } from './durable-file.ts';
 import { errnoOf, hostFailure } from './host-failure.ts';
 import { cancelled } from './command-failure.ts';
-import { LocalProcess } from './local-process.ts';
+import { LocalProcess, type ProcessOptions } from './local-process.ts';
+import { runPipeline } from './pipeline.ts';
 
 export interface LocalHostOptions {
   /** Ends running commands and refuses new ones; files are still read and written, for they are quick. */
@@ -73,18 +74,25 @@ async function freeBytes(path: string): Promise<number> {
 
 /** The machine that the run is on. */
 export function localHost(options: LocalHostOptions): Host {
-  const begin = (command: Parameters<Host['run']>[0], interactive: boolean): LocalProcess => {
-    if (options.signal?.aborted === true) throw cancelled(command.argv[0]);
+  const begin = (
+    command: Parameters<Host['run']>[0],
+    interactive: boolean,
+    how: Pick<ProcessOptions, 'ends' | 'label'> = {},
+  ): LocalProcess => {
+    const label = how.label ?? command.argv[0];
+    if (options.signal?.aborted === true) throw cancelled(label);
     try {
-      return new LocalProcess(command, options, interactive);
+      return new LocalProcess(command, { ...options, ...how }, interactive);
     } catch (error) {
-      throw hostFailure(error, `start \`${command.argv[0]}\``, 'Nothing was started.');
+      throw hostFailure(error, `start \`${label}\``, 'Nothing was started.');
     }
   };
   return {
     name: 'local',
     run: async (command) => begin(command, false).result,
     start: async (command) => begin(command, true),
+    pipe: (stages, ends) =>
+      runPipeline('local', async (command, how) => begin(command, false, how), stages, ends),
     readFile: (path) =>
       attempt(`read ${path}`, 'Nothing was changed.', () =>
         whenThere(readFile(absolutePath(path))),

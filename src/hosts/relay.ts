@@ -2,6 +2,8 @@
 export interface Relay {
   /** The program that runs there, for messages. */
   readonly program: string;
+  /** Resolves when the command has begun there; never, when it does not. */
+  readonly begun: Promise<void>;
   /** Resolves when the command itself has ended, though the child may go on for who holds its pipes. */
   readonly over: Promise<void>;
   /** What the command printed, of what the child printed. */

@@ -38,6 +38,27 @@ export interface Session {
   kill(): Promise<void>;
 }
 
+/** One program of a pipeline. Secrets go into `env`, never into `argv`. */
+export type PipeStage = Pick<Command, 'argv' | 'env' | 'workingDirectory' | 'onStderrLine'>;
+
+/** How one program of a pipeline ended. */
+export interface StageResult {
+  /** As in {@link CommandResult}; of a pipeline, exit codes of 130 to 159 are always told as signals: `null`. */
+  readonly exitCode: number | null;
+  /** Its beginning and its end, when it is long. */
+  readonly stderr: string;
+}
+
+/** Where the bytes of a pipeline come from and go to. */
+export interface PipeEnds {
+  /** Input of the first program; read no faster than that takes it, and closed (`return`) when it takes no more. */
+  readonly source?: AsyncIterable<Uint8Array>;
+  /** Takes what the last program prints; the programs wait for it. Without one, that is thrown away. */
+  readonly sink?: (chunk: Uint8Array) => Promise<void> | void;
+  /** Seconds after which all programs are ended. Default: no limit. */
+  readonly timeoutSeconds?: number;
+}
+
 export interface FileStatus {
   readonly kind: 'file' | 'directory' | 'other';
   readonly bytes: number;
@@ -64,6 +85,21 @@ export interface Host {
   readonly name: string;
   run(command: Command): Promise<CommandResult>;
   start(command: Command): Promise<Session>;
+  /**
+   * Runs programs on the host at once, each reading what the one before prints; only the input of the first and the
+   * output of the last pass through this process, in constant memory. What the last one printed is with the sink as a
+   * whole when this resolves. A program that exits non-zero does not throw: look at every stage's result before
+   * trusting the bytes.
+   *
+   * A program sees the end of its input also when this process or the connection dies: it must not publish what it
+   * made of it by itself (let it write under a partial name, and rename when this has resolved).
+   * @throws FailureError `host-timeout`, `cancelled`, `host-unreachable`, …; whatever source or sink throw. All
+   *   programs are ended by then.
+   */
+  pipe(
+    stages: readonly [PipeStage, ...PipeStage[]],
+    ends?: PipeEnds,
+  ): Promise<readonly StageResult[]>;
   /** Bytes of a file; `undefined` when there is none. */
   readFile(path: string): Promise<Uint8Array | undefined>;
   /** Writes all or nothing: temporary file beside it, fsync, rename, fsync of the folder. */

@@ -81,10 +81,20 @@ test('a host that is cut off in mid-command: nobody claims to know what it did',
   // Their contents are under way when the cable is pulled.
   const write = host.writeFile(join(folder.path, 'file'), Buffer.alloc(64e6), { mode: 0o600 });
   const append = host.run({ argv: ['sh', '-c', 'cat > /dev/null'], stdin: Buffer.alloc(64e6) });
-  const outcome = Promise.allSettled([command, limited, write, append, session.nextLine()]);
+  let passed = 0;
+  const endless = (async function* () {
+    for (;;) yield Buffer.alloc(65_536);
+  })();
+  const piped = host.pipe([{ argv: ['cat'] }, { argv: ['cat'] }], {
+    source: endless,
+    sink: (chunk) => void (passed += chunk.length),
+  });
+  const next = session.nextLine();
+  const outcome = Promise.allSettled([command, limited, write, append, next, piped]);
   await until('it runs', async () => {
     const names = await readdir(folder.path);
     return (
+      passed > 1_000_000 &&
       names.includes('started-limited') &&
       names.includes('started') &&
       names.some((name) => name.startsWith('.file.'))
@@ -92,7 +102,7 @@ test('a host that is cut off in mid-command: nobody claims to know what it did',
   });
   await network.cutOff();
   try {
-    const [command, limited, write, append, line] = await outcome;
+    const [command, limited, write, append, line, piped] = await outcome;
     const lost = (program: string): object => ({
       status: 'rejected',
       reason: {
@@ -107,6 +117,7 @@ test('a host that is cut off in mid-command: nobody claims to know what it did',
     expect(write).toMatchObject(lost('sh'));
     expect(append).toMatchObject(lost('sh'));
     expect(line).toMatchObject(lost('cat'));
+    expect(piped).toMatchObject(lost('cat | cat'));
     expect(limited).toMatchObject({
       status: 'rejected',
       reason: {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { FailureError } from '../../ports/failure.ts';
-import type { Command, CommandResult } from '../../ports/host.ts';
+import type { Command, CommandResult, PipeEnds } from '../../ports/host.ts';
 import { hostFailure } from '../host-failure.ts';
 import { cancelled } from '../command-failure.ts';
 import { LocalProcess } from '../local-process.ts';
@@ -22,6 +22,10 @@ export interface FarOptions {
   /** The environment of the run, of which the carrier's child sees a short allow-list. */
   readonly environment: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
+  /** See {@link LocalProcess}. */
+  readonly ends?: PipeEnds | undefined;
+  /** What messages call the command, in place of its program. */
+  readonly label?: string | undefined;
   /** Takes standard output as it is, in place of the result. */
   readonly onBytes?: ((chunk: Buffer) => void) | undefined;
 }
@@ -53,7 +57,7 @@ class FarRelay implements Relay {
     options: FarOptions,
     mark: string,
   ) {
-    this.program = command.argv[0];
+    this.program = options.label ?? command.argv[0];
     this.#carrier = carrier;
     this.#channel = channel;
     this.#options = options;
@@ -98,7 +102,7 @@ class FarRelay implements Relay {
       const { exitCode } = await runFar(
         this.#carrier,
         { ...order, timeoutSeconds: endSeconds },
-        { ...this.#options, kind: 'control', signal: undefined, onBytes: undefined },
+        { environment: this.#options.environment, kind: 'control' },
       );
       if (exitCode === 0) return undefined;
       return exitCode === 1 ? this.#left(group) : this.#unsure('the order to end it failed');
@@ -164,7 +168,7 @@ export async function beginFar(
   options: FarOptions,
   interactive: boolean,
 ): Promise<LocalProcess> {
-  const program = command.argv[0];
+  const program = options.label ?? command.argv[0];
   for (let attempt = 1; ; attempt += 1) {
     // Begins with a byte that texts do not have, so that hardly anything is held back for looking like it.
     const mark = `\u001e${randomBytes(16).toString('hex')}`;
@@ -186,6 +190,7 @@ export async function beginFar(
       {
         environment: options.environment,
         relay,
+        ...(options.ends === undefined ? {} : { ends: options.ends }),
         ...(options.signal === undefined ? {} : { signal: options.signal }),
       },
       interactive,

@@ -4,6 +4,7 @@ import { posix } from 'node:path';
 import { absolutePath } from '../absolute-path.ts';
 import { errnoOf, hostFailure } from '../host-failure.ts';
 import type { Carrier } from './carrier.ts';
+import { runPipeline } from '../pipeline.ts';
 import { beginFar, runFar } from './far-command.ts';
 import * as scripts from './file-scripts.ts';
 import { ToolError } from './tool-failure.ts';
@@ -83,6 +84,15 @@ export function farHost(carrier: Carrier, options: FarHostOptions): Host {
     name: carrier.name,
     run,
     start: (command) => beginFar(carrier, command, { kind: 'session', environment, signal }, true),
+    pipe: (stages, ends) =>
+      runPipeline(
+        carrier.name,
+        // A session waits for nobody: whoever feeds it may need a channel too.
+        (command, how) =>
+          beginFar(carrier, command, { kind: 'session', environment, signal, ...how }, false),
+        stages,
+        ends,
+      ),
     readFile: (path) =>
       attempt(`read ${path}`, 'Nothing was changed.', () =>
         whenThere(bytesOf(scripts.readScript, absolutePath(path))),

@@ -26,6 +26,17 @@ set -- "PATH=$PATH" LANG=C LC_ALL=C
 exec env -i "$@" sh -c '${loader}'
 `;
 
+/** Ends a subshell as shells do when the program that is its first argument is not there, or may not be started. */
+export const refusingToStart = `
+    case $1 in
+      */*)
+        [ -e "$1" ] || { printf '%s: program not found\\n' "$1" >&2; exit 127; }
+        [ -x "$1" ] && [ ! -d "$1" ] || { printf '%s: permission denied\\n' "$1" >&2; exit 126; } ;;
+      -* | '') printf '%s: program not found\\n' "$1" >&2; exit 127 ;;
+      *) command -v "$1" >/dev/null 2>&1 || { printf '%s: program not found\\n' "$1" >&2; exit 127; } ;;
+    esac
+`;
+
 /**
  * Runs the command as its child, so that its exit code can be told apart from the carrier's own, and says on both
  * outputs where what the command prints begins and ends. The mark is known to no one else. The group is that
@@ -57,14 +68,7 @@ mw_args() {
         exit 1
       fi
     fi
-    case $1 in
-      */*)
-        [ -e "$1" ] || { printf '%s: program not found\\n' "$1" >&2; exit 127; }
-        [ -x "$1" ] && [ ! -d "$1" ] || { printf '%s: permission denied\\n' "$1" >&2; exit 126; } ;;
-      -* | '') printf '%s: program not found\\n' "$1" >&2; exit 127 ;;
-      *) command -v "$1" >/dev/null 2>&1 || { printf '%s: program not found\\n' "$1" >&2; exit 127; } ;;
-    esac
-    exec "$@"
+${refusingToStart}    exec "$@"
   ) 2>&4 4>&-
   mw_say "[$?]"
   exit 0
@@ -87,8 +91,10 @@ mw_args
 /** Names that a shell keeps for itself: it would refuse them, or change what they mean to our script. */
 const kept = new Set(['UID', 'EUID', 'PPID', 'SHELLOPTS', 'BASHOPTS', 'OPTIND', 'LINENO', 'IFS']);
 
-function refuse(name: string): never {
-  return fail({
+/** @throws FailureError for a variable that a shell cannot set, naming it */
+export function demandVariableName(name: string): void {
+  if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !kept.has(name)) return;
+  fail({
     code: 'host-error',
     message: `The environment variable ${JSON.stringify(name)} cannot be set for a command that is reached through a shell.`,
     state: 'Nothing was started.',
@@ -111,7 +117,7 @@ export interface FarCommand {
  */
 export function headerOf(command: FarCommand, mark: string): string {
   const assignments = Object.entries(command.env ?? {}).map(([name, value]) => {
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || kept.has(name)) return refuse(name);
+    demandVariableName(name);
     return encodeLine(`${name}=${value}`, `The environment variable ${name}`);
   });
   const program = command.argv[0] ?? '';
