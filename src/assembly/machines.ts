@@ -8,6 +8,13 @@ import type { Address, Fleet } from '../ports/fleet.ts';
 import type { Host } from '../ports/host.ts';
 import type { Surroundings } from './surroundings.ts';
 
+/** How to get to a machine by SSH. */
+export interface Login {
+  readonly url: string;
+  readonly privateKey?: string | undefined;
+  readonly knownHosts?: string | undefined;
+}
+
 /** The machines of one run; each is connected once, and all are let go at its end. */
 export interface Machines {
   /** The one that the run is on: it has the checked-out repository. */
@@ -18,6 +25,11 @@ export interface Machines {
    */
   host(name: string, plan: Plan): Promise<Host>;
   fleet(plan: Plan): Promise<Fleet>;
+  /**
+   * A machine that need not be one of the plan's, without sudo; key and known hosts are the plan's unless given.
+   * @throws FailureError `secret-missing`
+   */
+  login(login: Login, plan: Plan): Promise<Host>;
   close(): Promise<void>;
 }
 
@@ -35,16 +47,19 @@ export function machinesOf(surroundings: Surroundings): Machines {
       const { sudoHost } = await import('../hosts/sudo.ts');
       return sudoHost({ signal, environment });
     }
-    const privateKey = sshPrivateKey(plan, surroundings.environment);
+    return overSsh({ url: name }, plan, plan.sudo);
+  };
+  const overSsh = async (login: Login, plan: Plan, sudo: boolean): Promise<Host> => {
+    const privateKey = login.privateKey ?? sshPrivateKey(plan, surroundings.environment);
     if (privateKey !== undefined) surroundings.mask(privateKey);
     // Loaded only where it is used: most windows work on the runner's own host.
     const { sshConnections } = await import('../hosts/ssh.ts');
     connections ??= sshConnections({ signal, environment });
     return connections.host({
-      url: name,
+      url: login.url,
       privateKey,
-      knownHosts: plan.ssh.knownHosts,
-      sudo: plan.sudo,
+      knownHosts: login.knownHosts ?? plan.ssh.knownHosts,
+      sudo,
       connectTimeoutSeconds: plan.ssh.connectTimeout,
     });
   };
@@ -65,9 +80,15 @@ export function machinesOf(surroundings: Surroundings): Machines {
         web: names.web.map((web) => ({ host: by(web.host), address: addressOf(web.address) })),
         database: by(names.database),
         workers: names.workers.map(by),
+        standby: names.standby && {
+          replica: by(names.standby.replica),
+          primary: by(names.standby.primary),
+          switch: by(names.standby.switch),
+        },
         parallel: plan.hosts.parallel,
       };
     },
+    login: (login, plan) => overSsh(login, plan, false),
     close: async () => connections?.close(),
   };
 }

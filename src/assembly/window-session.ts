@@ -11,8 +11,10 @@ import { openRecord, takeRecord, type WindowRecord } from '../record/window-reco
 import { machinesOf, type Machines } from './machines.ts';
 import { assembleSettings, type AssembledSettings } from './settings.ts';
 import type { Surroundings } from './surroundings.ts';
+import { copiesOf, copySecretsOf } from './backup-copies.ts';
 import { checkoutsOf } from './code.ts';
 import { servicesOf } from './services.ts';
+import { standbyOf } from './standby.ts';
 import { databaseOf, modeOf, secretsOf, worldOf, type World } from './world.ts';
 
 /** What an action gives back to its face. */
@@ -42,6 +44,7 @@ export async function withWindow(
     const world = await worldOf(plan, surroundings, machines);
     // Secrets are looked up, and all refusals made, before the record is opened.
     secretsOf(plan, surroundings);
+    if (id === 'backup-db') copySecretsOf(plan, surroundings);
     const position = positionIn(plan.window, world.clock.now());
     const deadline = deadlineOf(plan, position, world.clock.now());
     const record = await openRecord(world.host, world.clock, {
@@ -112,6 +115,7 @@ export function contextOf(
     workspace: surroundings.workspace,
     variable: (name) => surroundings.environment[name],
     database: databaseOf(plan, secrets, world, record.status.windowId),
+    standby: standbyOf(plan, secrets, world),
     mode: modeOf(plan, secrets, world, {
       id: record.status.windowId,
       expectedEnd: new Date(record.status.deadline),
@@ -121,6 +125,7 @@ export function contextOf(
     }),
     services: servicesOf(plan, world, record.status.windowId),
     checkouts: checkoutsOf(plan, world),
+    ...copiesOf(plan, surroundings, world),
   };
 }
 

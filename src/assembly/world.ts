@@ -18,7 +18,7 @@ import type { MaintenanceMode } from '../ports/maintenance-mode.ts';
 import type { Network } from '../ports/network.ts';
 import type { Server } from '../ports/server.ts';
 import { debianServer } from '../servers/debian.ts';
-import type { Machines } from './machines.ts';
+import type { Login, Machines } from './machines.ts';
 import { modeMakers, type ClosingWindow } from './modes.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -28,6 +28,8 @@ export interface World {
   readonly host: Host;
   readonly runner: Host;
   readonly fleet: Fleet;
+  /** A machine by SSH that need not be one of the fleet. */
+  readonly loginTo: (login: Login) => Promise<Host>;
   readonly server: (host: Host) => Server;
   readonly http: Http;
   readonly network: Network;
@@ -48,6 +50,7 @@ export async function worldOf(
     host: fleet.control,
     runner: machines.runner,
     fleet,
+    loginTo: (login) => machines.login(login, plan),
     server: (host) => debianServer(host, clock),
     http: nodeHttp({ signal }),
     network: nodeNetwork(),
@@ -59,10 +62,11 @@ export async function worldOf(
 /** Takes the plan's secrets from the environment and masks them, before anything uses them. */
 export function secretsOf(plan: Plan, surroundings: Surroundings): Secrets {
   const secrets = resolveSecrets(plan, surroundings.environment);
-  const { databaseUrl = '' } = secrets;
-  // As it is written, before the URL is taken apart: a bad one is named in a message.
-  const written = /:\/\/[^:/?#]*:([^@]*)@/.exec(databaseUrl)?.[1] ?? '';
-  for (const secret of [databaseUrl, written]) if (secret !== '') surroundings.mask(secret);
+  for (const url of [secrets.databaseUrl ?? '', secrets.standbyUrl ?? '']) {
+    // As it is written, before the URL is taken apart: a bad one is named in a message.
+    const written = /:\/\/[^:/?#]*:([^@]*)@/.exec(url)?.[1] ?? '';
+    for (const secret of [url, written]) if (secret !== '') surroundings.mask(secret);
+  }
   for (const secret of secretValues(secrets)) surroundings.mask(secret);
   return secrets;
 }
@@ -73,11 +77,14 @@ export function secretsOf(plan: Plan, surroundings: Surroundings): Secrets {
  */
 export function secretValues({
   databaseUrl,
+  standbyUrl,
   bypassToken,
   sshPrivateKey,
 }: Secrets): readonly string[] {
-  const password = databaseUrl === undefined ? undefined : parseConnection(databaseUrl).password;
-  return [databaseUrl, password, bypassToken, sshPrivateKey].filter(
+  const passwords = [databaseUrl, standbyUrl].map((url) =>
+    url === undefined ? undefined : parseConnection(url).password,
+  );
+  return [databaseUrl, standbyUrl, ...passwords, bypassToken, sshPrivateKey].filter(
     (secret): secret is string => secret !== undefined && secret !== '',
   );
 }

@@ -1,6 +1,9 @@
 import type { Plan } from '../plan/plan.ts';
+import type { BackupCopySettings } from '../plan/settings/backup-copies.ts';
+import type { BackupDestination } from '../ports/backup-destination.ts';
 import type { Browser } from '../ports/browser.ts';
 import type { Database } from '../ports/database.ts';
+import type { Encryption } from '../ports/encryption.ts';
 import { failureOf, type Failure } from '../ports/failure.ts';
 import type { Fleet } from '../ports/fleet.ts';
 import type { Host } from '../ports/host.ts';
@@ -10,6 +13,7 @@ import type { Network } from '../ports/network.ts';
 import type { Server } from '../ports/server.ts';
 import type { Checkout } from '../ports/code.ts';
 import type { ManagedService } from '../ports/services.ts';
+import type { Standby } from '../ports/standby.ts';
 import type { StepContext } from '../record/step.ts';
 
 /** What every phase works with: the record, the plan, and the ports to the world. */
@@ -33,10 +37,16 @@ export interface PhaseContext extends StepContext {
   readonly browser?: Browser;
   /** `undefined` when the plan has no database. */
   readonly database: Database | undefined;
+  /** A replica of the database that can be a restore point, where the plan names one. */
+  readonly standby?: Standby | undefined;
   /** `undefined` when the plan has no maintenance mode (no site files). */
   readonly mode: MaintenanceMode | undefined;
   /** What is stopped while the site is closed, in the order of the stops. */
   readonly services: readonly ManagedService[];
+  /** What encrypts copies of backups, where the plan has recipients. */
+  readonly encryption?: () => Encryption;
+  /** Opens a place for copies of backups, where the plan has some. */
+  readonly copyDestination?: (settings: BackupCopySettings) => Promise<BackupDestination>;
   /** The application's code, where the plan names it. */
   readonly checkouts: readonly Checkout[];
 }

@@ -28,6 +28,7 @@ import {
   windowShape,
 } from './settings/shared.ts';
 import { smokeTestInvocation, smokeTestShape } from './settings/smoke-test.ts';
+import { standbyShape } from './settings/standby.ts';
 import { updateServerInvocation, updateServerShape } from './settings/update-server.ts';
 
 export type Shape = Readonly<Record<string, z.ZodType>>;
@@ -37,6 +38,7 @@ export const sharedGroups = {
   window: windowShape,
   contacts: contactsShape,
   database: databaseShape,
+  standby: standbyShape,
   code: codeShape,
   hosts: hostsShape,
   ssh: sshShape,
@@ -87,7 +89,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
     replaces:
       'Prerequisites: window scheduled, stakeholders notified, tasks documented, rollback plan ready',
     section: preflightShape,
-    groups: ['window', 'contacts', 'database', 'code', 'load-balancer', ...machines],
+    groups: ['window', 'contacts', 'database', 'standby', 'code', 'load-balancer', ...machines],
     invocation: preflightInvocation,
     requires: ['name', 'public-url'],
     needsMode: 'when-named',
@@ -135,12 +137,12 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
     replaces:
       'Step 3, perform maintenance: `VACUUM ANALYZE; REINDEX DATABASE mydb;`, schema changes',
     section: runDbMaintenanceShape,
-    groups: ['database', ...machines],
+    groups: ['database', 'standby', ...machines],
     invocation: { ...runDbMaintenanceInvocation, ...windowIdInvocation },
     requires: ['name', 'database.url'],
     outputs: {
       ...recordOutputs,
-      'restore-point': 'Kind of the restore point that was taken: clone, backup, or none.',
+      'restore-point': 'Kind of the restore point that was taken: clone, standby, dump, command, or none.',
     },
   },
   'update-server': {
@@ -150,7 +152,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
     replaces:
       'Step 3, perform maintenance on the server: `apt-get upgrade`, `reboot`, log rotation, `certbot renew`, disk clean-up',
     section: updateServerShape,
-    groups: ['database', ...machines],
+    groups: ['database', 'standby', ...machines],
     invocation: { ...updateServerInvocation, ...windowIdInvocation },
     requires: ['name'],
     outputs: {
@@ -193,7 +195,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
       'Makes the system safe from the record alone: closes, goes back to the restore point, tests, reopens; otherwise holds.',
     replaces: 'Rollback plan: enable maintenance, `psql mydb < backup.sql`, restart, verify',
     section: rollbackShape,
-    groups: ['database', 'code', 'load-balancer', ...machines],
+    groups: ['database', 'standby', 'code', 'load-balancer', ...machines],
     invocation: { ...rollbackInvocation, ...windowIdInvocation },
     requires: ['name'],
     outputs: {
@@ -209,7 +211,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
       'Writes what was done, proved, attested and left open as Markdown, JSON and HTML, uploads it, and closes the books of the window.',
     replaces: 'Post-maintenance: create maintenance report, notify users',
     section: reportShape,
-    groups: ['window', 'contacts', 'database', ...machines],
+    groups: ['window', 'contacts', 'database', 'standby', ...machines],
     invocation: reportInvocation,
     requires: ['name'],
     outputs: {
@@ -225,7 +227,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
       'Runs a whole maintenance window: verified backup, 503, database work, smoke tests, reopening or rollback, report.',
     replaces: 'The whole runbook',
     section: {},
-    groups: ['window', 'contacts', 'database', 'code', 'load-balancer', ...machines],
+    groups: ['window', 'contacts', 'database', 'standby', 'code', 'load-balancer', ...machines],
     invocation: {
       ...preflightInvocation,
       'output-directory': reportInvocation['output-directory'],

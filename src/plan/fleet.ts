@@ -7,10 +7,19 @@ export interface FleetNames {
   readonly web: readonly { readonly host: string; readonly address: string | undefined }[];
   readonly database: string;
   readonly workers: readonly string[];
+  /** Where replica and primary run, when the plan names a replica. */
+  readonly standby: StandbyHosts | undefined;
+}
+
+export interface StandbyHosts {
+  readonly replica: string;
+  readonly primary: string;
+  /** Leads the application to the promoted replica. */
+  readonly switch: string;
 }
 
 /** Which host does what. */
-export function fleetOf(plan: Pick<Plan, 'host' | 'hosts'>): FleetNames {
+export function fleetOf(plan: Pick<Plan, 'host' | 'hosts' | 'standby'>): FleetNames {
   const { web, database, workers } = plan.hosts;
   const control = plan.host ?? web[0]?.host ?? 'local';
   return {
@@ -21,11 +30,26 @@ export function fleetOf(plan: Pick<Plan, 'host' | 'hosts'>): FleetNames {
         : web.map(({ host, address }) => ({ host, address })),
     database: database ?? control,
     workers,
+    standby: standbyHosts(plan, database ?? control),
+  };
+}
+
+function standbyHosts(
+  { standby }: Pick<Plan, 'standby'>,
+  database: string,
+): StandbyHosts | undefined {
+  if (standby.url === undefined) return undefined;
+  const replica = standby.host ?? database;
+  return {
+    replica,
+    primary: standby.primaryHost ?? database,
+    switch: standby.switchOn ?? replica,
   };
 }
 
 /** Every machine once, the control host first. */
 export function allHosts(fleet: FleetNames): readonly string[] {
-  const { control, web, database, workers } = fleet;
-  return [...new Set([control, ...web.map(({ host }) => host), database, ...workers])];
+  const { control, web, database, workers, standby } = fleet;
+  const servers = standby === undefined ? [] : [standby.primary, standby.replica, standby.switch];
+  return [...new Set([control, ...web.map(({ host }) => host), database, ...workers, ...servers])];
 }

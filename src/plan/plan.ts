@@ -17,6 +17,7 @@ import {
   sshGroup,
   windowGroup,
 } from './settings/shared.ts';
+import { standbyGroup } from './settings/standby.ts';
 import { smokeTestGroup } from './settings/smoke-test.ts';
 import { updateServerGroup } from './settings/update-server.ts';
 
@@ -29,6 +30,9 @@ export const planSchema = group({
   ssh: sshGroup.prefault({}).describe('How hosts are reached by SSH.'),
   'load-balancer': loadBalancerGroup.prefault({}).describe('What stands before several web hosts.'),
   database: databaseGroup.prefault({}).describe("The application's database."),
+  standby: standbyGroup
+    .prefault({})
+    .describe('A streaming replica of the database, as a restore point.'),
   code: codeGroup.prefault({}).describe("The application's code."),
   preflight: preflightGroup.prefault({}).describe('Checks before anything is touched.'),
   'backup-db': backupDbGroup.prefault({}).describe('The verified backup.'),

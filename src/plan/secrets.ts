@@ -11,6 +11,7 @@ export function secretReferences(
   };
   add('ssh.private-key', plan.ssh.privateKey);
   add('database.url', plan.database.url);
+  add('standby.url', plan.standby.url);
   add('enable-maintenance.bypass-token', plan.enableMaintenance.bypassToken);
   for (const name of commandVariables(plan)) {
     add('enable-maintenance.command-environment', `$${name}`);
@@ -40,6 +41,7 @@ function commandVariables({ enableMaintenance }: Plan): readonly string[] {
 export interface Secrets {
   readonly sshPrivateKey: string | undefined;
   readonly databaseUrl: string | undefined;
+  readonly standbyUrl?: string | undefined;
   readonly bypassToken: string | undefined;
   /** What the commands of the maintenance mode get, by name. */
   readonly commandEnvironment: Readonly<Record<string, string>>;
@@ -88,6 +90,7 @@ export function resolveSecrets(
   return {
     sshPrivateKey: sshPrivateKey(plan, environment),
     databaseUrl: look(plan.database.url),
+    standbyUrl: look(plan.standby.url),
     bypassToken,
     commandEnvironment: Object.fromEntries(
       commandVariables(plan).map((name) => [name, environment[name] ?? '']),

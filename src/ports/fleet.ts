@@ -29,8 +29,17 @@ export interface Fleet {
   /** Runs the database's client programs. */
   readonly database: Host;
   readonly workers: readonly Host[];
+  /** Where a replica and its primary run, when the plan names a replica. */
+  readonly standby?: StandbyMachines | undefined;
   /** How many hosts are worked on at once. */
   readonly parallel: number;
+}
+
+export interface StandbyMachines {
+  readonly replica: Host;
+  readonly primary: Host;
+  /** Leads the application to the promoted replica. */
+  readonly switch: Host;
 }
 
 /** What came of work on one of several machines. */

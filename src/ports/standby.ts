@@ -1,0 +1,182 @@
+import type { LogPosition } from './log-position.ts';
+import type { ServerPlace } from './server-place.ts';
+
+/** What the primary says of itself, asked with the application's own connection. */
+export interface PrimaryFacts {
+  readonly role: string;
+  /** Whether the role sees other sessions and all settings (pg_monitor). */
+  readonly seesAll: boolean;
+  readonly mayCreateSlots: boolean;
+  readonly systemIdentifier: string;
+  readonly timeline: number;
+  readonly isInRecovery: boolean;
+  /** Where its log ends, flushed. */
+  readonly position: LogPosition;
+  readonly dataDirectory: string | undefined;
+  readonly port: number;
+  readonly listenAddresses: string | undefined;
+  readonly socketFolders: string | undefined;
+  /** Bytes of log that it keeps for replicas without a slot. */
+  readonly keptBytes: number;
+  /** Bytes of log that a slot may make it keep; `undefined`: no limit. */
+  readonly slotLimitBytes: number | undefined;
+  readonly freeSlots: number;
+  /** The setting synchronous_standby_names. */
+  readonly synchronousNames: string;
+  readonly senders: readonly {
+    readonly pid: number;
+    readonly name: string;
+    readonly state: string;
+    /** `async`, `sync`, `potential` or `quorum`. */
+    readonly sync: string;
+  }[];
+  readonly slots: readonly {
+    readonly name: string;
+    readonly isLogical: boolean;
+    /** Process that uses it; `undefined` when none does. */
+    readonly pid: number | undefined;
+    /** `lost`: its replica cannot go on from it. */
+    readonly state: string;
+  }[];
+  /** Other databases of the server that take connections; not `postgres` and templates. */
+  readonly otherDatabases: readonly string[];
+  /** Folder of each tablespace of its own. */
+  readonly tablespaces: Readonly<Record<string, string>>;
+}
+
+/** What the replica says of itself. */
+export interface ReplicaFacts {
+  readonly role: string;
+  readonly seesAll: boolean;
+  readonly systemIdentifier: string;
+  readonly isInRecovery: boolean;
+  /** Where its applied log ends. */
+  readonly position: LogPosition | undefined;
+  readonly isPaused: boolean;
+  /** Milliseconds by which it holds back on purpose (recovery_min_apply_delay). */
+  readonly delayMilliseconds: number;
+  /** Settings that end its recovery somewhere (recovery_target…). */
+  readonly targets: readonly string[];
+  readonly port: number;
+  readonly dataDirectory: string | undefined;
+  /** The connection by which it receives; `undefined` when there is none. */
+  readonly receiver:
+    | {
+        readonly status: string;
+        readonly timeline: number;
+        readonly slot: string | undefined;
+        readonly sender: string;
+        /** Whether the server that it receives from is itself a replica; `undefined` when that cannot be asked. */
+        readonly senderIsReplica: boolean | undefined;
+      }
+    | undefined;
+  /** Replicas that receive from it. */
+  readonly cascaded: readonly string[];
+  readonly tablespaces: Readonly<Record<string, string>>;
+}
+
+export interface StandbyFacts {
+  readonly primary: PrimaryFacts;
+  readonly replica: ReplicaFacts;
+}
+
+/** How far a replica is, looked at often. */
+export interface ReplicaProgress {
+  readonly replayed: LogPosition | undefined;
+  readonly isPaused: boolean;
+  /** Whether its receiver streams. */
+  readonly isStreaming: boolean;
+}
+
+/** A server as its files and processes show it, whether it runs or not. */
+export interface ServerState {
+  readonly isRunning: boolean;
+  /** As pg_controldata has it: `shut down in recovery`, `in production`, … */
+  readonly clusterState: string;
+  readonly systemIdentifier: string;
+  readonly timeline: number;
+  /** Up to where a replica has to replay before it is consistent; `0/0` for a primary. */
+  readonly recoveryEnd: LogPosition;
+  /** Bytes of one segment of the log. */
+  readonly segmentBytes: number;
+}
+
+/** Who answers at a connection. */
+export interface ServerIdentity {
+  readonly systemIdentifier: string;
+  readonly timeline: number;
+  readonly isInRecovery: boolean;
+}
+
+/**
+ * What stands in the replica's own settings because of a window. `cut-off`: it would receive nothing, whoever starts
+ * it. `promotion`: besides, it takes the place of the primary.
+ */
+export type OwnSettings = 'none' | 'cut-off' | 'promotion';
+
+export type ServerRole = 'primary' | 'replica';
+
+/**
+ * A streaming replica and its primary: asked by SQL while they run, and worked on by the server's own programs on
+ * their hosts. Methods throw FailureError with `standby-…` and `database-…` codes.
+ */
+export interface Standby {
+  /** For people: `replica on ssh://db2.example.org`. */
+  readonly label: string;
+  /** How the application reaches it once promoted: it takes the primary's port, or a command of the plan leads there. */
+  readonly reachedBy: 'port' | 'command';
+  readonly hosts: Readonly<Record<ServerRole, string>>;
+
+  facts(): Promise<StandbyFacts>;
+  /**
+   * Where both servers are and how they run.
+   * @throws FailureError `standby-unfit` when we could not stop and start them
+   */
+  places(facts: StandbyFacts): Promise<Readonly<Record<ServerRole, ServerPlace>>>;
+  /** Where the primary's log ends, flushed. */
+  primaryPosition(): Promise<LogPosition>;
+  progress(): Promise<ReplicaProgress>;
+  hasSlot(name: string): Promise<boolean>;
+  /** A physical slot that keeps the log from now on. */
+  createSlot(name: string): Promise<void>;
+  dropSlot(name: string): Promise<void>;
+
+  state(role: ServerRole, place: ServerPlace): Promise<ServerState>;
+  /** Stops it in order, and proves it; with `force`, without waiting for anybody when that takes too long. */
+  stop(
+    role: ServerRole,
+    place: ServerPlace,
+    options: { readonly seconds: number; readonly force: boolean },
+  ): Promise<{ readonly forced: boolean }>;
+  /** Starts it as it ran before. @param port instead of its own */
+  start(
+    role: ServerRole,
+    place: ServerPlace,
+    options: { readonly seconds: number; readonly port?: number | undefined },
+  ): Promise<void>;
+  /** What the replica's own settings have of this window. */
+  ownSettings(place: ServerPlace, windowId: string): Promise<OwnSettings>;
+  /** Writes them; `none` takes them out again. @param like the primary whose place it takes */
+  writeOwnSettings(
+    place: ServerPlace,
+    windowId: string,
+    settings: OwnSettings,
+    like?: TakenPlace,
+  ): Promise<void>;
+  /** Whether the segment of the log that holds the position is there. */
+  hasSegment(place: ServerPlace, timeline: number, position: LogPosition): Promise<boolean>;
+  promote(place: ServerPlace, seconds: number): Promise<void>;
+  /** Where a timeline was left for the next, as the server's own history has it. */
+  endOfTimeline(place: ServerPlace, timeline: number): Promise<LogPosition | undefined>;
+  /** Who answers; through the application's connection, or that of the replica. */
+  identity(through: 'application' | 'replica'): Promise<ServerIdentity>;
+  /** Runs the plan's command that leads the application to the promoted replica. */
+  lead(seconds: number): Promise<void>;
+}
+
+/** Where the primary listens, for the replica that takes its place. */
+export interface TakenPlace {
+  readonly port: number;
+  readonly listenAddresses: string | undefined;
+  readonly socketFolders: string | undefined;
+}
