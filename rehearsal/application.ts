@@ -1,4 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import {
   chmod,
   constants,
@@ -29,10 +30,15 @@ export type Application = {
   readonly port: number;
   /** Straight to the application, past nginx; without a slash at the end. */
   readonly url: string;
+  /** Of the process that runs now, or ran last. */
   readonly pid: number;
   isRunning(): boolean;
   /** The last of what it printed. */
   log(): string;
+  /** Lets running requests finish and ends the process; folder and port stay its own. */
+  halt(): Promise<void>;
+  /** Starts it again on its port after `halt`. @throws when it does not start */
+  resume(): Promise<void>;
   /** Lets running requests finish, ends the process that we started, removes its folder. */
   stop(): Promise<void>;
 };
@@ -60,14 +66,26 @@ export async function startApplication(options: {
     await copyPackage('pg', createRequire(join(shopFolder, 'main.ts')), join(shop, 'node_modules'));
     await run('chmod', ['-R', 'a+rX', shop]);
     const node = await runnableNode(folder.path);
-    const { child, port } = await startShop(node, shop, folder.path, options.databaseUrl);
+    const launch = (port: number) => launchShop(node, shop, folder.path, options.databaseUrl, port);
+    const { port, ...first } = await launchOnFreePort(launch);
+    let child = first.child;
     return {
       folder: folder.path,
       port,
       url: `http://127.0.0.1:${port}`,
-      pid: child.pid,
+      get pid() {
+        return child.pid;
+      },
       isRunning: () => child.isRunning(),
       log: () => child.log(),
+      halt: () => child.stop(),
+      resume: async () => {
+        if (child.isRunning()) throw new Error('The shop runs already.');
+        const started = await launch(port);
+        if (!started.listens)
+          throw new Error(`The shop did not start again:\n${started.child.log()}`);
+        child = started.child;
+      },
       stop: async () => {
         await child.stop();
         await folder.remove();
@@ -79,40 +97,52 @@ export async function startApplication(options: {
   }
 }
 
-async function startShop(
-  node: string,
-  shop: string,
-  folder: string,
-  databaseUrl: string,
+async function launchOnFreePort(
+  launch: (port: number) => Promise<{ child: Child; listens: boolean }>,
 ): Promise<{ child: Child; port: number }> {
   const attempts = 10;
   for (let attempt = 1; ; attempt += 1) {
     const port = await findFreePort();
-    const child = await startChild(node, ['--no-warnings', 'main.ts'], {
-      logFile: join(folder, `shop-${attempt}.log`),
-      stopSignal: 'SIGTERM',
-      cwd: shop,
-      environment: {
-        PATH: '/usr/bin:/bin',
-        HOME: folder,
-        DATABASE_URL: databaseUrl,
-        HOST: '127.0.0.1',
-        PORT: String(port),
-      },
-      ...identityOf(unprivilegedUser()),
-    });
-    const deadline = Date.now() + 30_000;
-    // Its own word, because an answer on the port might be somebody else's.
-    while (!child.log().includes(`listening on 127.0.0.1:${port}\n`)) {
-      if (!child.isRunning() || Date.now() > deadline) break;
-      await pause(10);
-    }
-    if (child.log().includes(`listening on 127.0.0.1:${port}\n`)) return { child, port };
-    await child.stop();
+    const { child, listens } = await launch(port);
+    if (listens) return { child, port };
     if (!child.log().includes('EADDRINUSE') || attempt === attempts) {
       throw new Error(`The shop did not start (${child.end() ?? 'too slow'}):\n${child.log()}`);
     }
   }
+}
+
+/** Starts the shop on a port; one that does not come to listen has ended when this resolves. */
+async function launchShop(
+  node: string,
+  shop: string,
+  folder: string,
+  databaseUrl: string,
+  port: number,
+): Promise<{ child: Child; listens: boolean }> {
+  const child = await startChild(node, ['--no-warnings', 'main.ts'], {
+    logFile: join(folder, `shop-${randomUUID()}.log`),
+    stopSignal: 'SIGTERM',
+    cwd: shop,
+    environment: {
+      PATH: '/usr/bin:/bin',
+      HOME: folder,
+      DATABASE_URL: databaseUrl,
+      HOST: '127.0.0.1',
+      PORT: String(port),
+    },
+    ...identityOf(unprivilegedUser()),
+  });
+  const deadline = Date.now() + 30_000;
+  // Its own word, because an answer on the port might be somebody else's.
+  const listens = () => child.log().includes(`listening on 127.0.0.1:${port}\n`);
+  while (!listens()) {
+    if (!child.isRunning() || Date.now() > deadline) {
+      await child.stop();
+      return { child, listens: false };
+    }
+    await pause(10);
+  }
+  return { child, listens: true };
 }
 
 /** Copies an installed package and all that it depends on into a node_modules folder. */

@@ -25,7 +25,12 @@ export type ClusterOptions = {
   readonly durable?: boolean;
   /** Further settings for postgresql.conf, e.g. { max_prepared_transactions: '5' }. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Begins with a copy of this data instead of an empty cluster. */
+  readonly from?: ClusterData;
 };
+
+/** The data folder of a cluster that does not run, and who may enter what it holds. */
+export type ClusterData = { readonly dataFolder: string; readonly superuserPassword: string };
 
 export type Login = {
   /** Default: the superuser. */
@@ -57,6 +62,8 @@ export type Cluster = {
    * @returns what psql printed, unaligned and without headers, the last line break removed.
    */
   psql(sql: string, login?: Login): Promise<string>;
+  /** Fast shutdown of the postmaster that we started; the folder stays until `stop`. */
+  halt(): Promise<void>;
   /** Fast shutdown of the postmaster that we started; then its folder is removed. */
   stop(): Promise<void>;
 };
@@ -107,37 +114,30 @@ async function startIn(
   removeFolder: () => Promise<void>,
 ): Promise<Cluster> {
   const superuser = 'postgres';
-  const superuserPassword = randomBytes(12).toString('hex');
+  const superuserPassword = options.from?.superuserPassword ?? randomBytes(12).toString('hex');
   const dataFolder = join(folder, 'data');
   const socketFolder = join(folder, 'socket');
   const logFile = join(folder, 'postgresql.log');
-  for (const path of [dataFolder, socketFolder]) {
+  const copyOrNew = options.from === undefined ? [dataFolder, socketFolder] : [socketFolder];
+  for (const path of copyOrNew) {
     await mkdir(path, { mode: 0o700 });
     await giveTo(user, path);
   }
   // A socket's path has at most 107 bytes (unix(7)).
   const socketIsUsable = Buffer.byteLength(join(socketFolder, '.s.PGSQL.65535')) <= 107;
 
-  const passwordFile = join(folder, 'superuser-password');
-  await writeFile(passwordFile, `${superuserPassword}\n`, { mode: 0o600 });
-  await giveTo(user, passwordFile);
   const environment = serverEnvironment(binFolder, folder);
-  await run(
-    join(binFolder, 'initdb'),
-    [
-      ...['--pgdata', dataFolder, '--username', superuser, '--pwfile', passwordFile],
-      ...['--auth', options.authentication ?? 'scram-sha-256'],
-      ...['--encoding', 'UTF8', '--locale', 'C.UTF-8', '--no-sync', '--no-instructions'],
-    ],
-    { cwd: folder, env: environment, ...identityOf(user) },
-  );
-  await rm(passwordFile);
+  if (options.from === undefined) await initialize();
+  else await run('cp', ['--archive', options.from.dataFolder, dataFolder]);
   const settings: Record<string, string> = {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: socketIsUsable ? socketFolder : '',
-    ...(options.durable === true
-      ? {}
-      : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
+    ...Object.fromEntries(
+      ['fsync', 'synchronous_commit', 'full_page_writes'].map((name) => [
+        name,
+        options.durable === true ? 'on' : 'off',
+      ]),
+    ),
     ...options.settings,
   };
   await appendFile(
@@ -189,11 +189,28 @@ async function startIn(
       done.child.stdin?.end(sql);
       return (await done).stdout.replace(/\n$/, '');
     },
+    halt: () => child.stop(),
     stop: async () => {
       await child.stop();
       await removeFolder();
     },
   };
+
+  async function initialize(): Promise<void> {
+    const passwordFile = join(folder, 'superuser-password');
+    await writeFile(passwordFile, `${superuserPassword}\n`, { mode: 0o600 });
+    await giveTo(user, passwordFile);
+    await run(
+      join(binFolder, 'initdb'),
+      [
+        ...['--pgdata', dataFolder, '--username', superuser, '--pwfile', passwordFile],
+        ...['--auth', options.authentication ?? 'scram-sha-256'],
+        ...['--encoding', 'UTF8', '--locale', 'C.UTF-8', '--no-sync', '--no-instructions'],
+      ],
+      { cwd: folder, env: environment, ...identityOf(user) },
+    );
+    await rm(passwordFile);
+  }
 
   async function startServer(): Promise<{ child: Child; port: number }> {
     const attempts = 10;

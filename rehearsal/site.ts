@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startApplication, type Application } from './application.ts';
-import { startCluster, type Cluster } from './cluster.ts';
+import { startCluster, type Cluster, type ClusterData } from './cluster.ts';
 import { makeTemporaryFolder } from './temporary-folder.ts';
 import { startWebServer, type WebServer } from './web-server.ts';
 
@@ -15,11 +15,18 @@ export type SiteOptions = {
   readonly folder?: string;
   /** Whether the database's commits survive a power cut. Default: false. */
   readonly durable?: boolean;
+  /** Further settings of PostgreSQL. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Begins with a copy of another site's data instead of filling its database anew. */
+  readonly from?: SiteData;
   /** When aborted while the site starts, it is not finished but removed. */
   readonly signal?: AbortSignal;
   /** Called with a line before each part is started. */
   readonly onProgress?: (line: string) => void;
 };
+
+/** The data of a site whose cluster does not run. */
+export type SiteData = ClusterData & { readonly databasePassword: string };
 
 /** A whole small system on 127.0.0.1: PostgreSQL, the example shop, nginx in front of it. */
 export type Site = {
@@ -89,17 +96,21 @@ export async function startSite(options: SiteOptions): Promise<Site> {
       parentFolder: folder.path,
       authentication: 'scram-sha-256',
       durable: options.durable ?? false,
+      ...(options.settings === undefined ? {} : { settings: options.settings }),
+      ...(options.from === undefined ? {} : { from: options.from }),
     });
     running.push(cluster);
 
-    begin(`filling the database with about ${megabytes} MB`);
-    const databasePassword = randomBytes(12).toString('hex');
+    const databasePassword = options.from?.databasePassword ?? randomBytes(12).toString('hex');
     const login = { user: databaseUser, password: databasePassword, database: databaseName };
-    await createDatabase(cluster, databasePassword);
     const sql = (text: string) => cluster.psql(text, login);
-    await sql(await readFile(join(shopSource, 'schema.sql'), 'utf8'));
-    const data = await readFile(join(shopSource, 'data.sql'), 'utf8');
-    await sql(`\\set megabytes ${megabytes}\n${data}`);
+    if (options.from === undefined) {
+      begin(`filling the database with about ${megabytes} MB`);
+      await createDatabase(cluster, databasePassword);
+      await sql(await readFile(join(shopSource, 'schema.sql'), 'utf8'));
+      const data = await readFile(join(shopSource, 'data.sql'), 'utf8');
+      await sql(`\\set megabytes ${megabytes}\n${data}`);
+    }
     const counts = await sql(
       'select (select count(*) from customers), (select count(*) from products)',
     );
@@ -154,7 +165,8 @@ export async function startSite(options: SiteOptions): Promise<Site> {
         if (list.length === 0) return [];
         const missing = await sql(
           `select reference from (values ${list.join(',')}) as acknowledged (reference)
-            where reference::uuid not in (select reference from orders)`,
+            where not exists (
+              select from orders where orders.reference = acknowledged.reference::uuid)`,
         );
         return missing.split('\n').filter(Boolean);
       },
