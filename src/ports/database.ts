@@ -1,5 +1,6 @@
 import type { DangerousStatement } from './dangerous-sql.ts';
 import type { DatabaseProperties } from './database-properties.ts';
+import type { OnlineTerms, OnlineWatch, WatchedWork } from './online-guard.ts';
 
 export type { DatabaseProperties } from './database-properties.ts';
 
@@ -126,6 +127,12 @@ export interface TaskOptions extends StatementLimits {
 
 export interface MigrationFile {
   readonly name: string;
+  /**
+   * Given when the public is served: the task is throttled, gives way to sessions of others that wait for it and to a
+   * slow application, tries again, cleans up what giving way leaves, and tells of it in its figures. When the tries are
+   * over it fails with `database-online-harmful`.
+   */
+  readonly online?: OnlineTerms;
   readonly sql: string;
   /** Hex SHA-256 of the file. */
   readonly sha256: string;
@@ -280,6 +287,11 @@ export interface Database {
   previewArchive(options: ArchiveOptions): Promise<readonly string[]>;
   previewRefresh(
     views: readonly string[] | 'all',
+  /**
+   * Watches over sessions of ours that the official clients hold (a dump, a restore test) while the public is served,
+   * and ends what they do as soon as it harms somebody; the client then fails, and the caller tries again.
+   */
+  watch(work: WatchedWork, terms: OnlineTerms): Promise<OnlineWatch>;
     options: TaskOptions & { readonly concurrently: boolean },
   ): Promise<readonly string[]>;
   previewRepack(

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Database, DumpManifest, RowCounts } from '../../ports/database.ts';
 import { fail, failureOf, FailureError } from '../../ports/failure.ts';
 import type { CommandResult } from '../../ports/host.ts';
+import { dumpApplication } from './dump-application.ts';
 import { describeFiles, overallSha256, writeManifest, type DumpFile } from './dump-files.ts';
 import { rolesQuery } from './dump-roles.ts';
 import { readProperties } from './properties.ts';
@@ -30,17 +31,12 @@ interface Dumped {
   readonly roles: readonly string[];
 }
 
-/** The name under which a window's dump is connected; the server keeps 63 bytes of it. */
-function applicationOf(windowId: string): string {
-  return `maintenance-window dump ${windowId}`.slice(0, 63);
-}
-
 /** A pg_dump whose parent was killed goes on by itself; that of the same window is ended. */
 async function endEarlierDump(server: Server, windowId: string): Promise<void> {
   const { psql } = server;
   await psql.rows(
     `SELECT pg_terminate_backend(pid) AS ended FROM pg_stat_activity
-     WHERE application_name = ${quoteLiteral(applicationOf(windowId))}
+     WHERE application_name = ${quoteLiteral(dumpApplication(windowId))}
        AND datname = ${quoteLiteral(psql.database)} AND usename = current_user`,
     z.object({ ended: z.boolean() }),
     { database: psql.maintenanceDatabase },
@@ -81,7 +77,9 @@ async function dumpAndCount(
   options: DumpOptions,
 ): Promise<Dumped> {
   const { host, psql } = server;
-  const session = await psql.start({ settings: readerSettings });
+  const session = await psql.start({
+    settings: { ...readerSettings, application_name: dumpApplication(options.windowId) },
+  });
   try {
     await session.query(beginSnapshot);
     const [snapshot = ''] = await session.query('SELECT pg_export_snapshot()');
@@ -98,7 +96,7 @@ async function dumpAndCount(
     );
     const dump = await host.start({
       argv: [...privately, ...client.argv],
-      env: { ...client.env, PGAPPNAME: applicationOf(options.windowId) },
+      env: { ...client.env, PGAPPNAME: dumpApplication(options.windowId) },
       ...progressOf(options),
     });
     let firstError: unknown;

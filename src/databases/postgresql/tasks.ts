@@ -1,6 +1,8 @@
 import type { Clock } from '../../ports/clock.ts';
 import type { Database } from '../../ports/database.ts';
 import { dangerousStatements } from './dangerous-statements.ts';
+import { guardedTask } from './guard/guarded-task.ts';
+import { watchClients } from './guard/watched-clients.ts';
 import type { Psql } from './psql.ts';
 import { analyze } from './tasks/analyze.ts';
 import { archive, previewArchive } from './tasks/archive.ts';
@@ -41,23 +43,32 @@ export function postgresqlTasks(
   | 'previewRepack'
   | 'pendingMigrations'
   | 'dangersIn'
+  | 'watch'
 > {
   const tools = { psql, clock, clients, windowId };
   return {
-    vacuum: (tables, options) => vacuum(tools, tables, options),
-    analyze: (tables, options) => analyze(tools, tables, options),
-    reindex: (tables, options) => reindex(tools, tables, options),
+    vacuum: (tables, options) =>
+      guardedTask(tools, options, (watched) => vacuum(watched, tables, options)),
+    analyze: (tables, options) =>
+      guardedTask(tools, options, (watched) => analyze(watched, tables, options)),
+    reindex: (tables, options) =>
+      guardedTask(tools, options, (watched) => reindex(watched, tables, options)),
     migrate: (files, options) => migrate(tools, files, options),
-    runSql: (sql, options) => runSql(tools, sql, options),
+    runSql: (sql, options) =>
+      guardedTask(tools, options, (watched) => runSql(watched, sql, options)),
     queryValue: (sql, options) => queryValue(psql, sql, options),
-    archive: (options) => archive(tools, options),
-    refresh: (views, options) => refresh(tools, views, options),
-    repack: (tables, options) => repack(tools, tables, options),
-    optimizeQueries: (options) => optimizeQueries(tools, options),
+    archive: (options) => guardedTask(tools, options, (watched) => archive(watched, options)),
+    refresh: (views, options) =>
+      guardedTask(tools, options, (watched) => refresh(watched, views, options)),
+    repack: (tables, options) =>
+      guardedTask(tools, options, (watched) => repack(watched, tables, options)),
+    optimizeQueries: (options) =>
+      guardedTask(tools, options, (watched) => optimizeQueries(watched, options)),
     previewArchive: (options) => previewArchive(tools, options),
     previewRefresh: (views, options) => previewRefresh(tools, views, options),
     previewRepack: (tables, options) => previewRepack(tools, tables, options),
     pendingMigrations: (files, options) => pendingMigrations(psql, files, options.checksumTable),
     dangersIn: dangerousStatements,
+    watch: (work, terms) => watchClients(tools, work, terms),
   };
 }

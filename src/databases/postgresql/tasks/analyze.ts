@@ -41,6 +41,7 @@ function run(
   return onSessions(tools, options, options.jobs, tables, async (session, table) => {
     await session.run(`ANALYZE ${table.name}`, {
       what: `ANALYZE of ${table.name}`,
+      isRepeatable: true,
       state: () =>
         `${done} of ${tables.length} tables are analyzed; ${table.name} has the statistics that it had before. No data was changed.`,
     });

@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import { z } from 'zod';
 import type { TaskResult } from '../../../ports/database.ts';
 import { fail, failureOf } from '../../../ports/failure.ts';
+import { heldBack } from '../../../ports/online-guard.ts';
 import { copyOut } from '../copy-out.ts';
 import {
   aliases,
@@ -15,6 +16,7 @@ import {
 } from './archive-batch.ts';
 import type { ArchiveManifest } from './archive-manifest.ts';
 import {
+  discard,
   fileName,
   numberOf,
   partial,
@@ -77,8 +79,8 @@ export async function archiveIntoFolder(work: ArchiveWork): Promise<TaskResult> 
       const rowsBefore = await countIn(session, source.name, undefined, 'Nothing more was moved.');
       const matching = await countIn(session, source.name, where, 'Nothing more was moved.');
       let number = Math.max(0, ...earlier.map(({ file }) => numberOf(file)));
-      const done = await inBatches(work, session, matching, (after) =>
-        moveBatch(shelf, session, { after, number: number + 1 }).then((batch) => {
+      const done = await inBatches(work, session, matching, ({ after, size }) =>
+        moveBatch(shelf, session, { after, size, number: number + 1 }).then((batch) => {
           if (batch.rows > 0) number += 1;
           return batch;
         }),
@@ -156,14 +158,19 @@ const chosenRows = z.object({
 async function moveBatch(
   shelf: Shelf,
   session: TaskSession,
-  { after, number }: { readonly after: KeyValues | undefined; readonly number: number },
+  {
+    after,
+    size,
+    number,
+  }: { readonly after: KeyValues | undefined; readonly size: number; readonly number: number },
 ): Promise<{ readonly rows: number; readonly last: KeyValues | undefined }> {
   const { work, folder, windowId } = shelf;
   const { options, source, where, tools } = work;
   const { host } = tools.clients;
   const file = fileName(number);
   const state = `Nothing of this batch was moved; the batches before it are in ${folder} and removed.`;
-  const step = (sql: string, what: string): Promise<string[]> => session.run(sql, { what, state });
+  const step = (sql: string, what: string): Promise<string[]> =>
+    session.run(sql, { what, state, stopsOthers: true });
   // A new connection after a failed statement does not have it any more.
   await lockArchives(session);
   await step('BEGIN ISOLATION LEVEL REPEATABLE READ', 'BEGIN of a batch');
@@ -172,7 +179,7 @@ async function moveBatch(
   if (referrers !== undefined) await step(referrers, `Locking what refers to ${source.name}`);
   const names = aliases(source);
   const [line] = await step(
-    `WITH mw_chosen AS MATERIALIZED (${chosenSql({ source, where, size: options.batchSize, after })})
+    `WITH mw_chosen AS MATERIALIZED (${chosenSql({ source, where, size, after })})
      SELECT pg_catalog.jsonb_build_object(
        'keys', (SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(${names.map((name) => `${name}::text`).join(', ')})${source.key.length > 0 ? ` ORDER BY ${names.join(', ')}` : ''}), '[]') FROM mw_chosen),
        'transaction', pg_catalog.pg_current_xact_id()::text, 'snapshot', pg_catalog.pg_export_snapshot())::text`,
@@ -186,15 +193,17 @@ async function moveBatch(
   }
   try {
     const draft = posix.join(folder, `${file}${partial}`);
-    const rows = await copyOut({
-      host,
-      client: (args) => tools.clients.psql(args),
-      snapshot: chosen.snapshot,
-      copy: copySql(source, keys),
-      settings: { ...limitSettings(options), ...textSettings, DateStyle: 'ISO, YMD' },
-      file: draft,
-      timeoutSeconds: options.statementTimeoutSeconds,
-    });
+    const rows = await copyBatch(work, state, (named) =>
+      copyOut({
+        host,
+        client: (args) => tools.clients.psql(args),
+        snapshot: chosen.snapshot,
+        copy: copySql(source, keys),
+        settings: { ...limitSettings(options), ...textSettings, DateStyle: 'ISO, YMD', ...named },
+        file: draft,
+        timeoutSeconds: options.statementTimeoutSeconds,
+      }),
+    );
     if (rows !== keys.length) {
       refuseMismatch(
         `Of ${counted(keys.length, 'row')} of ${source.name}, ${rows} were written`,
@@ -229,15 +238,37 @@ async function moveBatch(
     await session.run('COMMIT', {
       what: 'COMMIT of a batch',
       state: `${posix.join(folder, file)} holds the rows; when the connection was lost, the next run finds out whether they are removed.`,
+      stopsOthers: true,
+      isCommit: true,
     });
     const { keys: _gone, ...rest } = manifest;
     await writeManifest(shelf, { ...rest, state: 'removed' });
     return { rows, last: keys.at(-1) };
   } catch (error) {
+    const { code } = failureOf(error);
+    // Its transaction is gone for certain, and all rows are where they were: the file must not be taken for theirs.
+    if (code === heldBack) await discard(shelf, file);
     // What the server has not confirmed is settled as after a kill, by the next attempt or the next run.
-    if (failureOf(error).code === 'database-archive-mismatch') {
-      await step('ROLLBACK', 'ROLLBACK of a batch');
-    }
+    if (code === 'database-archive-mismatch') await step('ROLLBACK', 'ROLLBACK of a batch');
     throw error;
+  }
+}
+
+/** {@link copyOut} from a session of its own, which gives way as well. */
+async function copyBatch(
+  { tools }: ArchiveWork,
+  state: string,
+  copy: (settings: Readonly<Record<string, string>>) => Promise<number>,
+): Promise<number> {
+  const { guard } = tools;
+  if (guard === undefined) return copy({});
+  try {
+    return await copy({ application_name: guard.application });
+  } catch (error) {
+    if (failureOf(error).code !== 'database-statement-cancelled') throw error;
+    return fail(
+      { code: heldBack, message: guard.lastReason, state, next: 'It is tried again.' },
+      error,
+    );
   }
 }

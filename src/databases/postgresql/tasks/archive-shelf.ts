@@ -104,7 +104,6 @@ async function settle(
   session: TaskSession,
   manifest: ArchiveManifest,
 ): Promise<ArchiveManifest | undefined> {
-  const { host } = shelf.work.tools.clients;
   const { source } = shelf.work;
   const { keys = [], file } = manifest;
   const [found] = await session.rows(
@@ -135,10 +134,17 @@ async function settle(
       next: 'Compare the file with the table. When the rows are in the table, remove the file and its manifest; when not, set "state" in the manifest to "removed". Then run the step again.',
     });
   }
-  // The manifest first: a file without one counts for nothing.
-  await host.remove(posix.join(shelf.folder, manifestName(file)));
-  await host.remove(posix.join(shelf.folder, file));
+  await discard(shelf, file);
   return undefined;
+}
+
+/** Removes the file of a batch whose rows are all in the table. */
+export async function discard(shelf: Shelf, file: string): Promise<void> {
+  const { host } = shelf.work.tools.clients;
+  // The manifest first: a file without one counts for nothing.
+  for (const name of [manifestName(file), file, `${file}${partial}`]) {
+    await host.remove(posix.join(shelf.folder, name));
+  }
 }
 
 /** All files are there as they were written. */

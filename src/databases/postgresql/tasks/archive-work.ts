@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { ArchiveOptions } from '../../../ports/database.ts';
-import { fail, failureOf } from '../../../ports/failure.ts';
+import { fail, FailureError, failureOf } from '../../../ports/failure.ts';
+import { givenUp } from '../../../ports/online-guard.ts';
+import { inTurn } from '../../../ports/in-turn.ts';
 import type { KeyValues } from './archive-batch.ts';
 import type { TableShape } from './archive-source.ts';
 import { counted } from './counted.ts';
@@ -32,6 +34,8 @@ export const textSettings = {
 /** How often a batch is tried when a lock is not to be had, or another transaction was faster. */
 const attempts = 3;
 const secondsBetweenAttempts = 2;
+/** Seconds of rest between two batches at most. */
+const longestRestSeconds = 1;
 /** How often the table is gone through: others may write while it is. */
 const mostPasses = 10;
 
@@ -43,6 +47,7 @@ export async function lockArchives(session: TaskSession): Promise<void> {
   await session.run(`SELECT pg_catalog.pg_advisory_lock(${archiveLock})`, {
     what: 'Waiting for another archive of this database',
     state: 'Nothing of this batch was moved.',
+    isRepeatable: true,
   });
 }
 
@@ -91,6 +96,25 @@ export function refuseMismatch(what: string, state: string): never {
   });
 }
 
+/** While the public is served, and unless the plan says otherwise, it rests as long as it worked. */
+function pauseAfterBatch({ options, tools }: ArchiveWork, worked: number): number {
+  if (options.pauseSeconds > 0 || tools.guard === undefined) return options.pauseSeconds;
+  return Math.min(longestRestSeconds, worked);
+}
+
+/** What was moved stays moved when the task is given up. */
+function withMoved(error: unknown, rows: number, source: string): unknown {
+  const failure = failureOf(error);
+  if (failure.code !== givenUp) return error;
+  return new FailureError(
+    {
+      ...failure,
+      state: `${counted(rows, 'row')} of ${source} are archived and removed; each other is where it was, and a later archive goes on with them.`,
+    },
+    { cause: error },
+  );
+}
+
 /**
  * Goes through the rows in batches until none matches.
  * @param batch moves one, and tells how many rows and where it ended
@@ -100,19 +124,28 @@ export async function inBatches(
   work: ArchiveWork,
   session: TaskSession,
   matching: number,
-  batch: (
-    after: KeyValues | undefined,
-    moved: number,
-  ) => Promise<{ readonly rows: number; readonly last: KeyValues | undefined }>,
+  batch: (wish: {
+    readonly after: KeyValues | undefined;
+    readonly size: number;
+  }) => Promise<{ readonly rows: number; readonly last: KeyValues | undefined }>,
 ): Promise<{ readonly rows: number; readonly batches: number }> {
   const { options, source, where, tools } = work;
+  const { clock } = tools;
   let rows = 0;
   let batches = 0;
+  let size = options.batchSize;
   for (let pass = 1; ; pass += 1) {
     const before = rows;
     for (let after: KeyValues | undefined; ;) {
-      if (options.pauseSeconds > 0 && batches > 0) await tools.clock.wait(options.pauseSeconds);
-      const done = await patiently(work, () => batch(after, rows));
+      const begun = clock.monotonicSeconds();
+      const what = `Archiving rows of ${source.name}`;
+      const done = await inTurn(tools, what, (attempt) => {
+        // Half as many rows are held half as long.
+        if (attempt > 1) size = Math.max(1, Math.floor(size / 2));
+        return patiently(work, () => batch({ after, size }));
+      }).catch((error: unknown) => {
+        throw withMoved(error, rows, source.name);
+      });
       if (done.rows === 0) break;
       rows += done.rows;
       batches += 1;
@@ -120,7 +153,9 @@ export async function inBatches(
       options.onProgress?.(
         `archive ${source.name}: ${rows.toLocaleString('en-US')} of ${Math.max(rows, matching).toLocaleString('en-US')} rows`,
       );
-      if (done.rows < options.batchSize) break;
+      if (done.rows < size) break;
+      const pause = pauseAfterBatch(work, clock.monotonicSeconds() - begun);
+      if (pause > 0) await clock.wait(pause);
     }
     const left = await countIn(
       session,

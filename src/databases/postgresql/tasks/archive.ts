@@ -100,17 +100,18 @@ async function intoTable(work: ArchiveWork, target: ArchiveTable): Promise<TaskR
         await session.run(createTargetSql(target.name, source), {
           what: `Creating the archive table ${target.name}`,
           state: 'Nothing was moved.',
+          isRepeatable: true,
         });
       }
       const archivedBefore = await countIn(session, target.name, undefined, 'Nothing was moved.');
       const step = (sql: string, what: string): Promise<string[]> =>
-        session.run(sql, { what, state: untouched });
-      const done = await inBatches(work, session, matching, async (after) => {
+        session.run(sql, { what, state: untouched, stopsOthers: true });
+      const done = await inBatches(work, session, matching, async ({ after, size }) => {
         // A new connection after a failed statement does not have it any more.
         await lockArchives(session);
         await step('BEGIN', 'BEGIN of a batch');
         if (lock !== undefined) await step(lock, `Locking what refers to ${source.name}`);
-        const wish = { source, where, size: options.batchSize, after };
+        const wish = { source, where, size, after };
         const [line] = await step(moveSql(wish, target.name), `Moving a batch of ${source.name}`);
         const batch = moved.parse(JSON.parse(line ?? '{}'));
         if (batch.chosen !== batch.removed || batch.removed !== batch.archived) {
@@ -124,6 +125,8 @@ async function intoTable(work: ArchiveWork, target: ArchiveTable): Promise<TaskR
           what: 'COMMIT of a batch',
           state:
             'A row is in one of the two tables: when the connection was lost, the batch is either moved or not. Running the step again goes on.',
+          stopsOthers: true,
+          isCommit: true,
         });
         return { rows: batch.removed, last: batch.last ?? undefined };
       });

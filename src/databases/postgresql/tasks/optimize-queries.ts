@@ -1,5 +1,6 @@
 import type { Database, TaskResult } from '../../../ports/database.ts';
 import { failureOf } from '../../../ports/failure.ts';
+import { givenUp } from '../../../ports/online-guard.ts';
 import type { Advice } from '../advice/advice.ts';
 import { bloatedTables } from '../advice/bloat.ts';
 import { missingForeignKeyIndexes } from '../advice/foreign-key-indexes.ts';
@@ -10,7 +11,7 @@ import { slowStatements } from '../advice/slow-statements.ts';
 import { unusedIndexes } from '../advice/unused-indexes.ts';
 import { tablesNearWraparound } from '../advice/wraparound.ts';
 import { counted } from './counted.ts';
-import { withObserver, type TaskTools } from './task-session.ts';
+import { withReader, type TaskTools } from './task-session.ts';
 
 type OptimizeOptions = Parameters<Database['optimizeQueries']>[0];
 
@@ -40,7 +41,7 @@ async function attempt(kind: string, look: () => Promise<Advice>): Promise<Attem
     return await look();
   } catch (error) {
     const { code, message } = failureOf(error);
-    if (code === 'cancelled') throw error;
+    if (code === 'cancelled' || code === givenUp) throw error;
     return {
       kind,
       findings: [],
@@ -55,7 +56,7 @@ export async function optimizeQueries(
   tools: TaskTools,
   options: OptimizeOptions,
 ): Promise<TaskResult> {
-  return withObserver(tools, options, async (session) => {
+  return withReader(tools, options, async (session) => {
     // Looked up once for two looks; a failure is told by both.
     const indexes = readAdvisedIndexes(session);
     const duplicates = await attempt('duplicate-index', async () =>

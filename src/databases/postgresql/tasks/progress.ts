@@ -52,14 +52,13 @@ export interface Observation {
 const keyword = String.raw`upper(substring(regexp_replace(s.query, '^(\s*(--[^\n]*\n|/\*([^*]|\*+[^*/])*\*+/))*\s*', '') FROM '^[A-Za-z]+'))`;
 
 /**
- * Looks at a session by its process id.
+ * A query for what a session does and whom it waits for, in one row of JSON.
  * Sources: the progress views (manual, 28.4), pg_locks, pg_blocking_pids, pg_stat_activity.
  */
-export async function observe(psql: Psql, pid: number): Promise<Observation> {
+export function observationSql(pid: number): string {
   const age = (column: string): string =>
     `extract(epoch FROM clock_timestamp() - s.${column})::float8`;
-  const [row] = await psql.rows(
-    `SELECT
+  return `SELECT json_build_object('progress',
       coalesce(
         (SELECT json_build_object('command', 'vacuum', 'relation', p.relid::regclass::text, 'phase', p.phase,
            'blocks', p.heap_blks_total, 'blocksDone', p.heap_blks_scanned, 'blocksVacuumed', p.heap_blks_vacuumed)
@@ -72,22 +71,34 @@ export async function observe(psql: Psql, pid: number): Promise<Observation> {
            'blocks', p.blocks_total, 'blocksDone', p.blocks_done, 'tuples', p.tuples_total, 'tuplesDone', p.tuples_done,
            'lockers', p.lockers_total, 'lockersDone', p.lockers_done)
          FROM pg_stat_progress_create_index AS p WHERE p.pid = ${pid} AND p.relid IS NOT NULL)
-      ) AS progress,
+      ), 'lock',
       (SELECT json_build_object('kind', l.locktype, 'mode', l.mode, 'relation', l.relation::regclass::text)
-       FROM pg_locks AS l WHERE l.pid = ${pid} AND NOT l.granted LIMIT 1) AS lock,
+       FROM pg_locks AS l WHERE l.pid = ${pid} AND NOT l.granted LIMIT 1), 'holders',
       (SELECT coalesce(json_agg(json_build_object('pid', b.pid, 'user', s.usename, 'application', s.application_name,
            'state', s.state, 'stateSeconds', ${age('state_change')}, 'querySeconds', ${age('query_start')},
            'transactionSeconds', ${age('xact_start')}, 'keyword', ${keyword})), '[]')
        FROM (SELECT DISTINCT unnest(pg_blocking_pids(${pid})) AS pid LIMIT 5) AS b
-       LEFT JOIN pg_stat_activity AS s ON s.pid = b.pid) AS holders`,
-    observation,
+       LEFT JOIN pg_stat_activity AS s ON s.pid = b.pid)) AS observation`;
+}
+
+/** Reads the answer to {@link observationSql}. */
+export function observationOf(json: string): Observation {
+  return read(observation.parse(JSON.parse(json)));
+}
+
+function read({ progress, lock, holders }: z.infer<typeof observation>): Observation {
+  return { progress: progress ?? undefined, wait: { lock: lock ?? undefined, holders } };
+}
+
+/** Looks at a session by its process id. */
+export async function observe(psql: Psql, pid: number): Promise<Observation> {
+  const [row] = await psql.rows(
+    observationSql(pid),
+    z.object({ observation }),
     // A look that takes longer than this is of no use, and must not hold up the end of the task.
     { timeoutSeconds: 5 },
   );
-  return {
-    progress: row?.progress ?? undefined,
-    wait: { lock: row?.lock ?? undefined, holders: row?.holders ?? [] },
-  };
+  return read(row?.observation ?? { progress: null, lock: null, holders: [] });
 }
 
 function share(done: number, total: number, unit: string): string {

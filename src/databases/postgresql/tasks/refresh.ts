@@ -142,6 +142,8 @@ export async function refresh(
         await session.run(`REFRESH MATERIALIZED VIEW ${how}${entry.name}`, {
           what: `REFRESH MATERIALIZED VIEW ${how}${entry.name}`,
           state,
+          isRepeatable: true,
+          stopsOthers: !isConcurrent(entry),
         });
         rowsAfter += await count(
           session,
@@ -176,6 +178,7 @@ async function count(session: TaskSession, entry: View, state: string): Promise<
   const [rows] = await session.run(`SELECT pg_catalog.count(*) FROM ${entry.name}`, {
     what: `Counting the rows of ${entry.name}`,
     state,
+    isRepeatable: true,
   });
   return Number(rows ?? 0);
 }

@@ -1,5 +1,6 @@
 import type { Database, TaskResult } from '../../../ports/database.ts';
 import { fail, failureOf } from '../../../ports/failure.ts';
+import { inTurn } from '../../../ports/in-turn.ts';
 import { chooseTables } from './chosen-tables.ts';
 import { counted } from './counted.ts';
 import { readIndexes } from './index-catalog.ts';
@@ -78,6 +79,7 @@ async function dropLeftover(session: TaskSession, index: IndexState): Promise<vo
   await session.run(`DROP INDEX CONCURRENTLY IF EXISTS ${index.name}`, {
     what: `DROP INDEX CONCURRENTLY of the leftover ${index.name}`,
     state: `${index.name} is still there: invalid, so that no query uses it, but it slows writes down. All other indexes of ${index.table} are as they were.`,
+    isRepeatable: true,
   });
 }
 
@@ -94,11 +96,17 @@ async function patiently(tools: TaskTools, action: () => Promise<void>): Promise
   }
 }
 
+/** Rebuilds one index when its turn has come, and again when it had to give way to the public. */
+function rebuild(work: Work, rebuilding: Rebuild, progress: string): Promise<void> {
+  const what = `REINDEX of ${rebuilding.index.name}`;
+  return inTurn(work.tools, what, () => rebuildOnce(work, rebuilding, progress));
+}
+
 /**
  * Rebuilds one index; after a lock timeout it removes what was left and tries again.
  * @param progress for the failure's state
  */
-async function rebuild(
+async function rebuildOnce(
   { tools, session, before, read }: Work,
   { index, how }: Rebuild,
   progress: string,
@@ -109,6 +117,7 @@ async function rebuild(
       await session.run(`REINDEX ${word} ${index.name}`, {
         what: `REINDEX ${word} ${index.name}${attempt === 1 ? '' : ` (attempt ${attempt} of ${attempts})`}`,
         state: '',
+        stopsOthers: how.kind === 'plain',
       });
       return;
     } catch (error) {

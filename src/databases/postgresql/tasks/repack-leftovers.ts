@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { fail } from '../../../ports/failure.ts';
+import { inTurn } from '../../../ports/in-turn.ts';
 import { describeHolder, lockHolder } from './lock-holders.ts';
 import type { ClientTools } from './task-clients.ts';
 import type { TaskSession } from './task-session.ts';
@@ -56,18 +57,21 @@ export async function dropLeftovers(
   );
   for (const entry of found) {
     const key = `${lockPrefix}, CAST(-2147483648 + ${entry.oid}::bigint AS integer)`;
-    await acquire(tools, session, entry, key, state);
     const how = {
       what: `Dropping what pg_repack left on ${entry.table ?? `a table that is gone (${entry.oid})`}`,
       state: `${state} ${entry.objects.join(', ')} is still there.`,
+      stopsOthers: true,
     };
-    if (entry.table === null) {
-      await session.run(
-        `DROP TABLE IF EXISTS repack.log_${entry.oid}, repack.table_${entry.oid} CASCADE; DROP TYPE IF EXISTS repack.pk_${entry.oid}`,
-        how,
-      );
-    } else await session.run(`SELECT repack.repack_drop(${entry.oid}, 4)`, how);
-    await session.run(`SELECT pg_catalog.pg_advisory_unlock(${key})`, how);
+    await inTurn(tools, how.what, async () => {
+      await acquire(tools, session, entry, key, state);
+      if (entry.table === null) {
+        await session.run(
+          `DROP TABLE IF EXISTS repack.log_${entry.oid}, repack.table_${entry.oid} CASCADE; DROP TYPE IF EXISTS repack.pk_${entry.oid}`,
+          how,
+        );
+      } else await session.run(`SELECT repack.repack_drop(${entry.oid}, 4)`, how);
+      await session.run(`SELECT pg_catalog.pg_advisory_unlock(${key})`, how);
+    });
   }
   return found.length;
 }

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { TaskOptions, TaskResult } from '../../../ports/database.ts';
 import { fail, FailureError, failureOf } from '../../../ports/failure.ts';
+import { heldBack } from '../../../ports/online-guard.ts';
+import { inTurn } from '../../../ports/in-turn.ts';
 import { chooseTables, type Relation } from './chosen-tables.ts';
 import { counted } from './counted.ts';
 import { dropLeftovers, findLeftovers, holdersOf } from './repack-leftovers.ts';
@@ -73,7 +75,9 @@ export async function repack(
       options.onProgress?.(`repack ${table.name} (${at + 1} of ${tables.length})`);
       const progress = `${at} of ${tables.length} tables are written anew`;
       try {
-        await repackOne({ tools, observer, options }, program, table, progress);
+        await inTurn(tools, `pg_repack of ${table.name}`, () =>
+          repackOne({ tools, observer, options }, program, table, progress),
+        );
       } catch (error) {
         throw withLeftovers(error, table, progress);
       }
@@ -144,6 +148,7 @@ async function repackOne(
 ): Promise<void> {
   const { tools, observer, options } = work;
   const was = await readFiles(observer, [table.oid], `${progress}.`);
+  const gaveWayBefore = tools.guard?.cancelled ?? 0;
   const said = await runProgram(work, program, table);
   const now = await readFiles(observer, [table.oid], `${progress}.`);
   if (said.exitCode === 0 && inOldFile(was, now).length === 0) return;
@@ -155,12 +160,21 @@ async function repackOne(
   const cleaned = await withSession(tools, options, (session) =>
     dropLeftovers(tools, session, [table.oid], `${progress}.`),
   );
+  const state = `${progress}. ${table.name} is as it was, and ${cleaned === 0 ? 'nothing was left behind' : 'what pg_repack left behind is dropped'}.`;
+  const { guard } = tools;
+  if (guard !== undefined && (isWait || guard.cancelled > gaveWayBefore)) {
+    const message =
+      guard.cancelled > gaveWayBefore
+        ? guard.lastReason
+        : `its lock was not to be had${holders === '' ? '' : `: the table is locked by ${holders}`}`;
+    fail({ code: heldBack, message, state, next: 'It is tried again.' });
+  }
   fail({
     code: isWait ? 'database-lock-timeout' : 'database-repack-failed',
     message: isWait
       ? `pg_repack gave ${table.name} up after waiting ${waitSeconds(options)} seconds for a lock; it ends nobody's session.${holders === '' ? ' Who held the lock was not seen.' : ` The table is locked by ${holders}.`}`
       : `pg_repack of ${table.name} failed: ${said.text === '' ? `exit code ${String(said.exitCode)}` : said.text}.`,
-    state: `${progress}. ${table.name} is as it was, and ${cleaned === 0 ? 'nothing was left behind' : 'what pg_repack left behind is dropped'}.`,
+    state,
     next: isWait
       ? 'Let that transaction finish or end it, then run the step again; or raise the lock timeout.'
       : 'Correct what pg_repack complains of, then run the step again.',
@@ -195,20 +209,25 @@ async function runProgram(
   program: string,
   table: Relation,
 ): Promise<{ readonly exitCode: number | null; readonly text: string }> {
+  const { guard } = tools;
   const command = tools.clients.command(
     program,
     [
       '--no-password',
       // Without it other people's sessions are cancelled and then ended (reorg/pg_repack#98).
       '--no-kill-backend',
-      `--wait-timeout=${String(waitSeconds(options))}`,
+      // While it waits for a lock it lets the queue behind it through only in between, so online it does not insist.
+      `--wait-timeout=${guard === undefined ? String(waitSeconds(options)) : '1'}`,
       '--no-order',
       '--no-superuser-check',
       `--table=${table.name}`,
       `--dbname=${connectionValue(tools.psql.database)}`,
     ],
-    // When pg_repack is killed, the server gives its statement up too.
-    (await isFrom14(tools)) ? { PGOPTIONS: '-c client_connection_check_interval=2s' } : {},
+    {
+      // When pg_repack is killed, the server gives its statement up too.
+      ...((await isFrom14(tools)) ? { PGOPTIONS: '-c client_connection_check_interval=2s' } : {}),
+      ...(guard === undefined ? {} : { PGAPPNAME: guard.application }),
+    },
   );
   const seconds = options.statementTimeoutSeconds;
   const result = await tools.clients.host.run({

@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import type { Database, StatementLimits, TaskResult } from '../../../ports/database.ts';
 import { FailureError } from '../../../ports/failure.ts';
+import { inTurn } from '../../../ports/in-turn.ts';
 import { StatementError } from '../statement-failure.ts';
 import type { Psql } from '../psql.ts';
 import { usualSearchPath } from './chosen-tables.ts';
 import { counted } from './counted.ts';
 import { limitSettings } from './limits.ts';
-import { withSession, type TaskTools } from './task-session.ts';
+import { withSession, type TaskSession, type TaskTools } from './task-session.ts';
 import { checkUserQuery, checkUserSql } from './user-sql.ts';
 
 type SqlOptions = Parameters<Database['runSql']>[1];
@@ -92,6 +93,31 @@ function describeAnswer(found: QueryAnswer): string {
   }
 }
 
+async function runStatements(
+  session: TaskSession,
+  sql: string,
+  state: string,
+  inTransaction: boolean,
+): Promise<void> {
+  const stopsOthers = inTransaction;
+  if (inTransaction) {
+    await session.run('BEGIN', { what: 'BEGIN', state: 'Nothing was changed.', stopsOthers });
+  }
+  await session.run(sql, {
+    what: (line) => (line === undefined ? 'The SQL' : `The SQL, line ${line},`),
+    state,
+    stopsOthers,
+  });
+  if (!inTransaction) return;
+  await session.run('COMMIT', {
+    what: 'COMMIT of the SQL',
+    state:
+      'When the server refused the COMMIT, nothing was changed; when the connection was lost, look whether it took effect.',
+    stopsOthers,
+    isCommit: true,
+  });
+}
+
 /** {@link Database.runSql} */
 export async function runSql(
   tools: TaskTools,
@@ -105,20 +131,12 @@ export async function runSql(
   const state = inTransaction
     ? 'The transaction was rolled back; nothing was changed.'
     : 'Each statement was its own transaction: those before the failing one are done and stay.';
-  await withSession(tools, options, async (session) => {
-    if (inTransaction) await session.run('BEGIN', { what: 'BEGIN', state: 'Nothing was changed.' });
-    await session.run(sql, {
-      what: (line) => (line === undefined ? 'The SQL' : `The SQL, line ${line},`),
-      state,
-    });
-    if (inTransaction) {
-      await session.run('COMMIT', {
-        what: 'COMMIT of the SQL',
-        state:
-          'When the server refused the COMMIT, nothing was changed; when the connection was lost, look whether it took effect.',
-      });
-    }
-  });
+  await withSession(tools, options, (session) =>
+    // What is not in one transaction may be done in part, and is not begun a second time.
+    inTransaction
+      ? inTurn(tools, 'The SQL', () => runStatements(session, sql, state, true))
+      : runStatements(session, sql, state, false),
+  );
 
   const done = `${counted(count, 'statement')} ${inTransaction ? 'committed in one transaction' : 'run'}`;
   const figures = { statements: count };

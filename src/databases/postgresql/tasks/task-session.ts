@@ -2,6 +2,10 @@ import { z } from 'zod';
 import type { Clock } from '../../../ports/clock.ts';
 import type { TaskOptions } from '../../../ports/database.ts';
 import { fail, FailureError, type Failure } from '../../../ports/failure.ts';
+import { heldBack } from '../../../ports/online-guard.ts';
+import { inTurn } from '../../../ports/in-turn.ts';
+import type { OnlineGuard } from '../guard/online-guard.ts';
+import { onlineSettings, strongLockTimeout } from '../guard/throttle.ts';
 import type { Psql, PsqlSession } from '../psql.ts';
 import { StatementError } from '../statement-failure.ts';
 import { limitSettings } from './limits.ts';
@@ -12,6 +16,13 @@ import { observe, progressLine } from './progress.ts';
 export interface TaskTools {
   readonly psql: Psql;
   readonly clock: Clock;
+  /** Watches over the working sessions while the public is served. */
+  readonly guard?: TaskGuard | undefined;
+}
+
+/** A guard, and the name by which it knows the sessions of a task. */
+export interface TaskGuard extends OnlineGuard {
+  readonly application: string;
 }
 
 /** How a statement is spoken of when it fails. */
@@ -20,6 +31,18 @@ export interface Doing {
   readonly what: string | ((line: number | undefined) => string);
   /** The state of the database after a failure, one or two sentences. */
   readonly state: string | (() => string);
+  /**
+   * While the public is served: whether the statement, by itself, may be run again when it had to give way; it stands
+   * outside of a transaction then, and leaves nothing when it is cancelled.
+   */
+  readonly isRepeatable?: boolean;
+  /**
+   * Whether it asks for a lock that stops others, or holds such locks while it waits: everybody queues behind it, so
+   * that it may wait no longer than they may.
+   */
+  readonly stopsOthers?: boolean;
+  /** Whether it is a COMMIT: when its connection was lost nobody knows what came of it, and it is not tried again. */
+  readonly isCommit?: boolean;
 }
 
 /**
@@ -46,34 +69,60 @@ const firstLookSeconds = 0.3;
 const lookSeconds = 1;
 const shortestLookSeconds = 0.1;
 
+interface OpenSession {
+  readonly session: PsqlSession;
+  readonly pid: number;
+  readonly leave: () => void;
+  /** Whether its lock timeout is that of statements which others queue behind. */
+  isBrief: boolean;
+}
+
 /** Opens no connection before the first statement. */
 function taskSession(
   tools: TaskTools,
   options: TaskOptions,
   settings: Readonly<Record<string, string>>,
 ): TaskSession {
+  const { guard } = tools;
   const warnings: string[] = [];
-  let open: { readonly session: PsqlSession; readonly pid: number } | undefined;
+  let open: OpenSession | undefined;
 
-  const connect = async (): Promise<{ readonly session: PsqlSession; readonly pid: number }> => {
+  const connect = async (): Promise<OpenSession> => {
     if (open !== undefined) return open;
     const session = await tools.psql.start({
-      settings: { ...limitSettings(options), ...settings },
+      settings: {
+        ...limitSettings(options),
+        ...(guard === undefined ? {} : onlineSettings(guard)),
+        ...settings,
+      },
       onNotice: (line) => {
         if (line.startsWith('WARNING:')) warnings.push(line.slice('WARNING:'.length).trim());
       },
     });
     const [pid] = await session.query('SELECT pg_catalog.pg_backend_pid()');
-    open = { session, pid: Number(pid) };
+    const abort = (): void => void session.abort().catch(() => undefined);
+    open = {
+      session,
+      pid: Number(pid),
+      leave: guard?.enter(Number(pid), abort) ?? (() => undefined),
+      isBrief: false,
+    };
     return open;
   };
 
-  const run: TaskSession['run'] = async (sql, doing) => {
+  const runOnce: TaskSession['run'] = async (sql, doing) => {
     let wait: LockWait = { lock: undefined, holders: [] };
+    const isBrief = guard !== undefined && doing.stopsOthers === true;
+    const limits = isBrief ? strongLockTimeout(options, guard.terms) : options;
+    let at: number | undefined;
     try {
-      const { session, pid } = await connect();
+      const connected = await connect();
+      const { session, pid } = connected;
+      at = pid;
+      if (connected.isBrief !== isBrief) await session.query(lockTimeoutSql(limits));
+      connected.isBrief = isBrief;
       const query = session.query(sql);
-      const watching = watch(tools, options, pid, query, (seen) => (wait = seen));
+      const watching = watch(tools, limits, pid, query, (seen) => (wait = seen));
       try {
         return await query;
       } finally {
@@ -82,10 +131,20 @@ function taskSession(
     } catch (error) {
       // Ended already when the statement failed; not when whoever takes the progress lines threw.
       await open?.session.close();
+      open?.leave();
       open = undefined;
-      throw explained(error, doing, wait, options);
+      const known =
+        guard !== undefined && at !== undefined ? { guard, pid: at, isBrief } : undefined;
+      throw explained(error, doing, wait, limits, known);
     }
   };
+
+  const run: TaskSession['run'] = (sql, doing) =>
+    doing.isRepeatable === true
+      ? inTurn(tools, typeof doing.what === 'string' ? doing.what : doing.what(undefined), () =>
+          runOnce(sql, doing),
+        )
+      : runOnce(sql, doing);
 
   return {
     warnings,
@@ -94,13 +153,14 @@ function taskSession(
       // JSON has no line break in it, so that the answer is one line.
       const [line] = await run(
         `SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(mw_rows_)), '[]') FROM (\n${sql}\n) AS mw_rows_`,
-        doing,
+        { ...doing, isRepeatable: true },
       );
       return z.array(schema).parse(JSON.parse(line ?? '[]'));
     },
     async close() {
-      const { session } = open ?? {};
+      const { session, leave } = open ?? {};
       open = undefined;
+      leave?.();
       await session?.close();
     },
   };
@@ -128,6 +188,16 @@ export async function withSession<T>(
 
 /** Does work on a session that only reads the catalogues: names without schema are the server's own. */
 export function withObserver<T>(
+  tools: TaskTools,
+  options: TaskOptions,
+  work: (session: TaskSession) => Promise<T>,
+): Promise<T> {
+  // Its questions are short and hold nothing up.
+  return withReader({ ...tools, guard: undefined }, options, work);
+}
+
+/** Likewise, but under guard: its questions may take long. */
+export function withReader<T>(
   tools: TaskTools,
   options: TaskOptions,
   work: (session: TaskSession) => Promise<T>,
@@ -185,10 +255,35 @@ async function watch(
   }
 }
 
-function explained(error: unknown, doing: Doing, wait: LockWait, options: TaskOptions): unknown {
+/** A session under guard. */
+interface Guarded {
+  readonly guard: TaskGuard;
+  readonly pid: number;
+  /** Whether it may wait for a lock only as long as others may wait for it. */
+  readonly isBrief: boolean;
+}
+
+function explained(
+  error: unknown,
+  doing: Doing,
+  wait: LockWait,
+  options: TaskOptions,
+  guarded: Guarded | undefined,
+): unknown {
   if (!(error instanceof FailureError) || error.failure.code === 'cancelled') return error;
   const { line, sqlState, said } = error instanceof StatementError ? error : {};
   const what = typeof doing.what === 'string' ? doing.what : doing.what(line);
+  const isUnknown =
+    doing.isCommit === true && error.failure.code !== 'database-statement-cancelled';
+  const way = guarded === undefined || isUnknown ? undefined : gaveWay(error.failure, guarded);
+  if (way !== undefined) {
+    return new FailureError({
+      code: heldBack,
+      message: way,
+      state: typeof doing.state === 'string' ? doing.state : doing.state(),
+      next: 'It is tried again.',
+    });
+  }
   const failure: Failure = {
     ...error.failure,
     ...(error.failure.code === 'database-lock-timeout'
@@ -197,6 +292,19 @@ function explained(error: unknown, doing: Doing, wait: LockWait, options: TaskOp
     state: typeof doing.state === 'string' ? doing.state : doing.state(),
   };
   return new StatementError(failure, { sqlState, line, said });
+}
+
+/** Why a statement gave way to others, as a clause; `undefined` when it failed by itself. */
+function gaveWay({ code }: Failure, { guard, pid, isBrief }: Guarded): string | undefined {
+  const reason = guard.reasonFor(pid);
+  if (reason !== undefined) return reason;
+  if (!isBrief || code !== 'database-lock-timeout') return undefined;
+  const seen = guard.waitOf(pid);
+  return `its lock was not to be had, and others would have queued behind it${seen === '' ? '' : ` (${seen.replace(/\.$/, '')})`}`;
+}
+
+function lockTimeoutSql(limits: TaskOptions): string {
+  return `SELECT FROM pg_catalog.set_config('lock_timeout', '${limitSettings(limits).lock_timeout ?? '0'}', false)`;
 }
 
 function lockTimeout(
