@@ -172,8 +172,8 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
 function show(value: unknown, accepts: string): string {
   if (value === undefined) return 'missing';
   const text = JSON.stringify(value);
-  // A value in the place of a reference may be the secret itself, and so may a URL with a password.
-  if (accepts === secretReferenceMessage || /:\/\/\S*@/.test(text)) {
+  // A value in the place of a reference may be the secret itself, and so may a URL with a password, or a key.
+  if (accepts === secretReferenceMessage || /:\/\/\S*@|AGE-SECRET-KEY-|PRIVATE KEY/i.test(text)) {
     return 'the value (not shown: it may hold a secret)';
   }
   return text.length > 80 ? `${text.slice(0, 77)}…` : text;

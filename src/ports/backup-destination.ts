@@ -24,4 +24,9 @@ export interface BackupDestination {
   list(): Promise<readonly StoredObject[]>;
   /** Removes one object; well when there is none. */
   remove(name: string): Promise<void>;
+  /**
+   * Removes what is left of uploads that were cut off, of objects whose name is ours; tells these names. A
+   * destination where nothing can be left has none.
+   */
+  sweep?(isOurs: (name: string) => boolean): Promise<readonly string[]>;
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { absolutePath, group, setting } from '../setting-types.ts';
+import { backupCopiesShape, unencryptedCopy } from './backup-copies.ts';
 
 export const backupDbShape = {
   directory: setting(absolutePath().optional(), {
@@ -14,6 +15,11 @@ export const backupDbShape = {
       description: 'Parallel workers of dump and restore.',
     },
   ),
+  ...backupCopiesShape,
 };
 
-export const backupDbGroup = group(backupDbShape);
+export const backupDbGroup = group(backupDbShape).superRefine((settings, { addIssue }) => {
+  const problem = unencryptedCopy(settings);
+  if (problem === undefined) return;
+  addIssue({ code: 'custom', path: ['copies', problem.index], message: problem.message });
+});
