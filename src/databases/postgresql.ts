@@ -2,20 +2,18 @@ import type { Clock } from '../ports/clock.ts';
 import type { Database } from '../ports/database.ts';
 import type { Host } from '../ports/host.ts';
 import { fail } from '../ports/failure.ts';
-import {
-  applyProperties,
-  reapplyObstacle,
-  setAllowConnections,
-} from './postgresql/apply-properties.ts';
+import { applyProperties, reapplyObstacle } from './postgresql/apply-properties.ts';
 import { parseConnection } from './postgresql/connection.ts';
 import { createEmpty } from './postgresql/create-empty.ts';
 import { dump } from './postgresql/dump.ts';
 import { databasesWithPrefix, identify } from './postgresql/identity.ts';
 import { busySessions, inspect, writeCounters } from './postgresql/inspection.ts';
 import { readProperties } from './postgresql/properties.ts';
-import { clone, drop, endSessions, rename } from './postgresql/restore-points.ts';
+import { clone, drop, rename } from './postgresql/restore-points.ts';
+import { sizeOf } from './postgresql/relation-sizes.ts';
 import { restore } from './postgresql/restore.ts';
 import { countRows } from './postgresql/row-counts.ts';
+import { endSessions, seal, setAllowConnections } from './postgresql/seal.ts';
 import { createServer } from './postgresql/server.ts';
 import { postgresqlTasks } from './postgresql/tasks.ts';
 import { writeCanary } from './postgresql/tasks/write-canary.ts';
@@ -56,6 +54,7 @@ export function postgresql(options: {
     identify: (by) => identify(psql, by),
     databasesWithPrefix: (prefix) => databasesWithPrefix(psql, prefix),
     countRows: (database) => countRows(psql, database),
+    sizeOf: (tables) => sizeOf(psql, tables),
     busySessions: () => busySessions(psql),
     writeCounters: () => writeCounters(psql),
 
@@ -65,6 +64,7 @@ export function postgresql(options: {
     drop: (database) => drop(server, database),
 
     setAllowConnections: (database, allow) => setAllowConnections(server, database, allow),
+    seal: (database, withinSeconds) => seal(server, database, withinSeconds),
     endSessions: (database, withinSeconds) => endSessions(server, database, withinSeconds),
     clone: (source, target) => clone(server, source, target),
     rename: (from, to) => rename(server, from, to),

@@ -31,16 +31,22 @@ export async function seal(context: PhaseContext, callingPhase: string): Promise
     blast: 'app',
     // Sessions may have come back since: this is cheap and always done anew.
     observe: () => Promise.resolve(undefined),
-    perform: async () => {
-      await database.setAllowConnections(database.name, false);
-      return { ended: await database.endSessions(database.name, plan.rollback.sessionTimeout) };
-    },
+    perform: async () => ({
+      ended: await database.seal(database.name, plan.rollback.sessionTimeout),
+    }),
     describe: ({ ended }) => `${ended} sessions ended; no new ones are let in`,
   });
 }
 
-/** Lets connections in again as they were let in before the window. */
-export async function unseal(context: PhaseContext, callingPhase: string): Promise<void> {
+/**
+ * Lets connections in again as they were let in before the window.
+ * @param isSealed whether that is known, so that a look would only cost time
+ */
+export async function unseal(
+  context: PhaseContext,
+  callingPhase: string,
+  isSealed = false,
+): Promise<void> {
   const database = requireDatabase(context);
   const allowed = context.record.status.database?.allowsConnections ?? true;
   await runStep(context, callingPhase, {
@@ -48,6 +54,7 @@ export async function unseal(context: PhaseContext, callingPhase: string): Promi
     title: `Let sessions into ${database.name} again`,
     blast: 'app',
     observe: async () => {
+      if (isSealed) return undefined;
       const found = await database.identify({ name: database.name });
       return found?.allowsConnections === allowed ? { allowed } : undefined;
     },

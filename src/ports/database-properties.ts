@@ -36,6 +36,11 @@ export const databasePropertiesSchema = z
         z.object({ role: z.string().nullable(), name: z.string(), value: z.string() }).readonly(),
       )
       .readonly(),
+    /** `SECURITY LABEL … ON DATABASE`; records of earlier versions do not have them. */
+    securityLabels: z
+      .array(z.object({ provider: z.string(), label: z.string() }).readonly())
+      .readonly()
+      .default([]),
   })
   .readonly();
 

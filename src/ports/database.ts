@@ -44,6 +44,10 @@ export interface DatabaseFacts {
     readonly state: string;
     readonly lagSeconds: number | undefined;
   }[];
+  /** Subscriptions of this database: they belong to it, and no copy has them. */
+  readonly subscriptions: readonly { readonly name: string; readonly enabled: boolean }[];
+  /** Logical replication slots of this database, which stay with it whatever its name. */
+  readonly logicalSlots: readonly string[];
 }
 
 /** A database as the catalogue shows it; identity is the oid, the name may change. */
@@ -123,16 +127,16 @@ export interface StatementLimits {
 export interface TaskOptions extends StatementLimits {
   /** Called with progress from the server's progress views, about once a second. */
   readonly onProgress?: (line: string) => void;
-}
-
-export interface MigrationFile {
-  readonly name: string;
   /**
    * Given when the public is served: the task is throttled, gives way to sessions of others that wait for it and to a
    * slow application, tries again, cleans up what giving way leaves, and tells of it in its figures. When the tries are
    * over it fails with `database-online-harmful`.
    */
   readonly online?: OnlineTerms;
+}
+
+export interface MigrationFile {
+  readonly name: string;
   readonly sql: string;
   /** Hex SHA-256 of the file. */
   readonly sha256: string;
@@ -203,6 +207,8 @@ export interface Database {
    * derived and left out.
    */
   countRows(database: string): Promise<RowCounts>;
+  /** Bytes of tables with what belongs to them, and of their indexes, partitions included; unknown names count nothing. */
+  sizeOf(tables: readonly string[]): Promise<{ readonly bytes: number; readonly indexBytes: number }>;
   /** Other sessions that are in a transaction or running a statement on the application's database. */
   busySessions(): Promise<number>;
   writeCounters(): Promise<WriteCounters>;
@@ -213,6 +219,8 @@ export interface Database {
     readonly directory: string;
     readonly windowId: string;
     readonly jobs: number;
+    /** Whether schema, sequences and a hash of each table are kept with it, taken on its own snapshot. */
+    readonly contents?: boolean;
     readonly onProgress?: (line: string) => void;
   }): Promise<DumpManifest>;
   /** Restores a dump into a database that exists and is empty. */
@@ -227,6 +235,8 @@ export interface Database {
 
   // Restore points and swap; each is one small effect that the catalogue shows
   setAllowConnections(database: string, allow: boolean): Promise<void>;
+  /** Keeps new sessions out of a database, then ends those on it and waits until they are gone; how many. */
+  seal(database: string, withinSeconds: number): Promise<number>;
   /** Ends all other sessions on a database and waits until they are gone (FailureError `database-sessions-stay`). */
   endSessions(database: string, withinSeconds: number): Promise<number>;
   /** Copies a database file by file where the server can; the copy allows no connections. */
@@ -279,6 +289,11 @@ export interface Database {
   ): Promise<TaskResult>;
   /** Writes tables anew by pg_repack; ends nobody's session, and leaves nothing of its own behind. */
   repack(tables: readonly string[] | 'all', options: TaskOptions): Promise<TaskResult>;
+  /**
+   * Watches over sessions of ours that the official clients hold (a dump, a restore test) while the public is served,
+   * and ends what they do as soon as it harms somebody; the client then fails, and the caller tries again.
+   */
+  watch(work: WatchedWork, terms: OnlineTerms): Promise<OnlineWatch>;
   /** Looks for what slows queries down or will stop them; changes nothing. */
   optimizeQueries(options: TaskOptions & { readonly atMost: number }): Promise<TaskResult>;
 
@@ -287,11 +302,6 @@ export interface Database {
   previewArchive(options: ArchiveOptions): Promise<readonly string[]>;
   previewRefresh(
     views: readonly string[] | 'all',
-  /**
-   * Watches over sessions of ours that the official clients hold (a dump, a restore test) while the public is served,
-   * and ends what they do as soon as it harms somebody; the client then fails, and the caller tries again.
-   */
-  watch(work: WatchedWork, terms: OnlineTerms): Promise<OnlineWatch>;
     options: TaskOptions & { readonly concurrently: boolean },
   ): Promise<readonly string[]>;
   previewRepack(

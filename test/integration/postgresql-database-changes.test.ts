@@ -27,8 +27,7 @@ describe('ending sessions', () => {
     const name = await bench.database();
     const database = bench.adapter(name);
     await bench.withClients(name, 2, true, async () => {
-      await database.setAllowConnections(name, false);
-      expect(await database.endSessions(name, 10)).toBeGreaterThanOrEqual(2);
+      expect(await database.seal(name, 10)).toBeGreaterThanOrEqual(2);
       await database.rename(name, `${name}_mw_aside`);
       await database.rename(`${name}_mw_aside`, name);
     });
@@ -38,9 +37,19 @@ describe('ending sessions', () => {
     const name = await bench.database();
     const database = bench.adapter(name);
     await bench.withClients(name, 1, false, async () => {
-      const failure = await failureFrom(database.endSessions(name, 0));
-      expect(failure.code).toBe('database-sessions-stay');
-      expect(failure.message).toMatch(/\d+ \(postgres, psql\)/);
+      const [pid = ''] = (
+        await bench.sql(`SELECT pid FROM pg_stat_activity WHERE datname = '${name}'`)
+      ).split('\n');
+      // A process that does not get to see that it is to end.
+      process.kill(Number(pid), 'SIGSTOP');
+      try {
+        const failure = await failureFrom(database.seal(name, 0.1));
+        expect(failure.code).toBe('database-sessions-stay');
+        expect(failure.message).toContain(`${pid} (postgres, psql)`);
+      } finally {
+        process.kill(Number(pid), 'SIGCONT');
+      }
+      expect(await database.endSessions(name, 10)).toBeLessThanOrEqual(1);
     });
   });
 

@@ -6,6 +6,7 @@ import { resetStatements, settingStatement } from './database-settings.ts';
 import { grantSteps, revokeStatements, type Grant } from './grants.ts';
 import { readProperties } from './properties.ts';
 import { quoteIdentifier, quoteLiteral } from './quoting.ts';
+import { setAllowConnections } from './seal.ts';
 import type { Server } from './server.ts';
 import { StatementError } from './statement-failure.ts';
 
@@ -59,9 +60,18 @@ async function grantStatements(
 
 /** What must be the same again; identity, place and locale are the database's own. */
 function comparable(properties: DatabaseProperties, grantors: boolean): unknown {
-  const { owner, connectionLimit, isTemplate, comment, grants, settings } = properties;
+  const { owner, connectionLimit, isTemplate, comment, grants, settings, securityLabels } =
+    properties;
   const shown = grants?.map(({ grantor, ...grant }) => (grantors ? { grantor, ...grant } : grant));
-  return { owner, connectionLimit, isTemplate, comment, grants: shown ?? null, settings };
+  return {
+    owner,
+    connectionLimit,
+    isTemplate,
+    comment,
+    grants: shown ?? null,
+    settings,
+    securityLabels,
+  };
 }
 
 function differences(wanted: DatabaseProperties, found: DatabaseProperties): string[] {
@@ -93,9 +103,28 @@ async function propertyStatements(
     ...resetStatements(database, current.settings),
     ...wanted.settings.map((setting) => settingStatement(database, setting)),
     `COMMENT ON DATABASE ${name} IS ${comment}`,
+    ...labelStatements(name, wanted, current),
     `ALTER DATABASE ${name} WITH CONNECTION LIMIT ${wanted.connectionLimit} IS_TEMPLATE ${wanted.isTemplate}`,
   ];
 }
+
+function labelStatements(
+  name: string,
+  { securityLabels: wanted }: DatabaseProperties,
+  { securityLabels: current }: DatabaseProperties,
+): string[] {
+  const label = (provider: string, text: string): string =>
+    `SECURITY LABEL FOR ${quoteIdentifier(provider)} ON DATABASE ${name} IS ${text}`;
+  return [
+    ...current
+      .filter(({ provider }) => wanted.every((entry) => entry.provider !== provider))
+      .map(({ provider }) => label(provider, 'NULL')),
+    ...wanted.map((entry) => label(entry.provider, quoteLiteral(entry.label))),
+  ];
+}
+
+/** How the server says that it will not: a right that lacks, a role or a label's provider that is not there. */
+const refusals = new Set(['database-permission-denied', 'database-statement-failed']);
 
 /**
  * Tries whether our role may give a database its own properties again, as after a swap, in a transaction that is
@@ -112,6 +141,7 @@ export async function reapplyObstacle(
   const statements = await propertyStatements(server, database, wanted, {
     ...wanted,
     settings: [],
+    securityLabels: [],
   });
   const session = await psql.start({
     database: psql.maintenanceDatabase,
@@ -124,8 +154,7 @@ export async function reapplyObstacle(
     for (statement of statements) await session.query(statement);
     return undefined;
   } catch (error) {
-    if (!(error instanceof StatementError) || error.failure.code !== 'database-permission-denied')
-      throw error;
+    if (!(error instanceof StatementError) || !refusals.has(error.failure.code)) throw error;
     return `${statement.replace(/ TO .*$/s, '')}: ${error.said}`;
   } finally {
     await session.close();
@@ -142,13 +171,10 @@ export async function applyProperties(
   database: string,
   wanted: DatabaseProperties,
 ): Promise<void> {
-  const { psql } = server;
   const current = await readProperties(server, database);
-  await psql.execute(await propertyStatements(server, database, wanted, current), {
-    database: psql.maintenanceDatabase,
-    singleTransaction: true,
-  });
-  const different = differences(wanted, await readProperties(server, database));
+  const statements = await propertyStatements(server, database, wanted, current);
+  const found = await readProperties(server, database, ['BEGIN', ...statements, 'COMMIT']);
+  const different = differences(wanted, found);
   if (different.length > 0) {
     fail({
       code: 'database-properties-not-restored',
@@ -158,17 +184,4 @@ export async function applyProperties(
     });
   }
   await setAllowConnections(server, database, wanted.allowsConnections);
-}
-
-/** Last of all, because an application connects the moment it may. */
-export async function setAllowConnections(
-  server: Server,
-  database: string,
-  allow: boolean,
-): Promise<void> {
-  const { psql } = server;
-  await psql.execute(
-    `ALTER DATABASE ${quoteIdentifier(database)} WITH ALLOW_CONNECTIONS ${allow}`,
-    { database: psql.maintenanceDatabase },
-  );
 }

@@ -73,20 +73,51 @@ const standbysQuery = `SELECT coalesce(nullif(application_name, ''), usename, 'u
       WHEN replay_lsn >= sent_lsn THEN 0 END AS "lagSeconds"
   FROM pg_stat_replication ORDER BY 1`;
 
+const subscription = z.object({ name: z.string(), enabled: z.boolean() });
+
+// Only superusers may read how a subscription connects, everybody the rest (manual, 53.54).
+const subscriptionsQuery = `SELECT subname AS name, subenabled AS enabled FROM pg_subscription
+  WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY subname`;
+
+const logicalSlotsQuery = `SELECT slot_name AS name FROM pg_replication_slots
+  WHERE database = current_database() ORDER BY slot_name`;
+
+/** All looks in one row, each a list, for the price of one start of a client. */
+function inspectionQuery(longTransactionSeconds: number): string {
+  const list = (query: string): string =>
+    `(SELECT coalesce(json_agg(row_to_json(entry)), '[]') FROM (${query}) AS entry)`;
+  return `SELECT ${list(serverFactsQuery)} AS facts, ${list(standbysQuery)} AS standbys,
+    ${list(longTransactionsQuery(longTransactionSeconds))} AS "longTransactions",
+    ${list(preparedQuery)} AS "preparedTransactions", ${list(invalidIndexesQuery)} AS "invalidIndexes",
+    ${list(subscriptionsQuery)} AS subscriptions, ${list(logicalSlotsQuery)} AS "logicalSlots"`;
+}
+
+const named = z.object({ name: z.string() });
+const inspection = z.object({
+  facts: z.array(serverFacts),
+  standbys: z.array(standby),
+  longTransactions: z.array(longTransaction),
+  preparedTransactions: z.array(z.object({ id: z.string(), seconds: z.number() })),
+  invalidIndexes: z.array(named),
+  subscriptions: z.array(subscription),
+  logicalSlots: z.array(named),
+});
+
 /** Facts of the application's database and its server, from the catalogue. */
 export async function inspect(
   server: Server,
   options: { readonly longTransactionSeconds: number },
 ): Promise<DatabaseFacts> {
   const { psql } = server;
-  const limit = { timeoutSeconds: 60 };
   const version = await server.version();
   const programs = await server.programs();
-  const [facts] = await psql.rows(serverFactsQuery, serverFacts, limit);
-  if (facts === undefined) throw new Error('the current database is not in pg_database');
+  const [found] = await psql.rows(inspectionQuery(options.longTransactionSeconds), inspection, {
+    timeoutSeconds: 60,
+  });
+  const facts = found?.facts[0];
+  if (found === undefined || facts === undefined)
+    throw new Error('the current database is not in pg_database');
   const { dataDirectory, ...rest } = facts;
-  const standbys = await psql.rows(standbysQuery, standby, limit);
-  const invalid = await psql.rows(invalidIndexesQuery, z.object({ name: z.string() }), limit);
   return {
     ...rest,
     dataDirectory: dataDirectory ?? undefined,
@@ -94,21 +125,15 @@ export async function inspect(
     serverVersionNumber: version.number,
     clientVersions: programs.versions,
     clientsAreNewEnough: programs.major >= version.major,
-    longTransactions: await psql.rows(
-      longTransactionsQuery(options.longTransactionSeconds),
-      longTransaction,
-      limit,
-    ),
-    preparedTransactions: await psql.rows(
-      preparedQuery,
-      z.object({ id: z.string(), seconds: z.number() }),
-      limit,
-    ),
-    invalidIndexes: invalid.map(({ name }) => name),
-    standbys: standbys.map(({ lagSeconds, ...of }) => ({
+    longTransactions: found.longTransactions,
+    preparedTransactions: found.preparedTransactions,
+    invalidIndexes: found.invalidIndexes.map(({ name }) => name),
+    standbys: found.standbys.map(({ lagSeconds, ...of }) => ({
       ...of,
       lagSeconds: lagSeconds ?? undefined,
     })),
+    subscriptions: found.subscriptions,
+    logicalSlots: found.logicalSlots.map(({ name }) => name),
   };
 }
 

@@ -32,22 +32,28 @@ function propertiesQuery(database: string, serverMajor: number): string {
       SELECT json_agg(json_build_object('role', CASE WHEN s.setrole <> 0 THEN pg_get_userbyid(s.setrole) END,
           'name', split_part(c.entry, '=', 1), 'value', substr(c.entry, strpos(c.entry, '=') + 1))
         ORDER BY s.setrole <> 0, pg_get_userbyid(s.setrole), split_part(c.entry, '=', 1))
-      FROM pg_db_role_setting AS s, unnest(s.setconfig) AS c(entry) WHERE s.setdatabase = d.oid), '[]') AS settings
+      FROM pg_db_role_setting AS s, unnest(s.setconfig) AS c(entry) WHERE s.setdatabase = d.oid), '[]') AS settings,
+    coalesce((
+      SELECT json_agg(json_build_object('provider', l.provider, 'label', l.label) ORDER BY l.provider)
+      FROM pg_shseclabel AS l WHERE l.classoid = 'pg_database'::regclass AND l.objoid = d.oid), '[]') AS "securityLabels"
   FROM pg_database AS d JOIN pg_tablespace AS t ON t.oid = d.dattablespace
   WHERE d.datname = ${quoteLiteral(database)}`;
 }
 
 /**
  * All that a clone or a restore of a database would lose.
+ * @param first statements without rows that run before the look, in the same session
  * @throws FailureError `database-missing`
  */
 export async function readProperties(
   server: Server,
   database: string,
+  first: readonly string[] = [],
 ): Promise<DatabaseProperties> {
   const { major } = await server.version();
   const [row] = await server.psql.rows(propertiesQuery(database, major), databasePropertiesSchema, {
     database: server.psql.maintenanceDatabase,
+    first,
   });
   if (row === undefined) {
     fail({

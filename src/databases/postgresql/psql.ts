@@ -22,9 +22,10 @@ export interface PsqlSession {
   /**
    * Runs the statements of an SQL text as written (nothing is interpreted by psql) and returns the lines of all
    * results, unaligned: columns apart by `|`, a value with a newline in it takes several lines.
+   * @param options.inOneMessage sends all statements at once, so that the server looks at nothing between them
    * @throws StatementError
    */
-  query(sql: string): Promise<string[]>;
+  query(sql: string, options?: { readonly inOneMessage?: boolean }): Promise<string[]>;
   /** Ends the session without COMMIT; quiet when it has ended. */
   close(): Promise<void>;
   /** Ends the session at once, in the middle of a statement too. */
@@ -46,9 +47,15 @@ export interface Psql {
   /**
    * Rows of one query, each an object by column name, checked against a schema. Runs with
    * `search_path = pg_catalog` unless `settings` says otherwise: qualify tables.
+   * @param options.first statements without rows that run before the query, each by itself, in the same session:
+   *   one start of psql for an effect and the look at it
    * @throws StatementError (`database-…`), FailureError `database-answer-unexpected`
    */
-  rows<T>(sql: string, schema: z.ZodType<T>, options?: PsqlOptions): Promise<T[]>;
+  rows<T>(
+    sql: string,
+    schema: z.ZodType<T>,
+    options?: Omit<PsqlOptions, 'singleTransaction'> & { readonly first?: readonly string[] },
+  ): Promise<T[]>;
   /** Opens a held session; `timeoutSeconds` holds for each statement in it. */
   start(options?: Omit<PsqlOptions, 'singleTransaction'>): Promise<PsqlSession>;
 }
@@ -167,9 +174,10 @@ export function createPsql({ host, database, client }: PsqlParts): Psql {
     },
     async rows(sql, schema, options = {}) {
       const query = `SELECT coalesce(pg_catalog.json_agg(pg_catalog.row_to_json(mw_rows_)), '[]'::json) FROM (\n${sql}\n) AS mw_rows_`;
+      const { first = [], ...rest } = options;
       const result = await run(
-        query,
-        { ...options, settings: { search_path: 'pg_catalog', ...options.settings } },
+        [...first, query],
+        { ...rest, settings: { search_path: 'pg_catalog', ...rest.settings } },
         true,
       );
       return readRows(result.stdout, schema);
@@ -241,8 +249,16 @@ async function openSession(
 
   await send(psqlScript({ sql: '', settings, inOneTransaction: false, keepResults: true }));
   return {
-    query: (sql) =>
-      send(psqlScript({ sql, inOneTransaction: false, keepResults: true, firstLine: nextLine })),
+    query: (sql, { inOneMessage = false } = {}) =>
+      send(
+        psqlScript({
+          sql,
+          inOneMessage,
+          inOneTransaction: false,
+          keepResults: true,
+          firstLine: nextLine,
+        }),
+      ),
     async close() {
       if (closed) return;
       closed = true;

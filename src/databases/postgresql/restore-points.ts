@@ -1,84 +1,57 @@
 import { z } from 'zod';
 import type { DatabaseIdentity } from '../../ports/database.ts';
 import { fail, FailureError } from '../../ports/failure.ts';
-import { identify, invalidConnectionLimit } from './identity.ts';
-import { quoteIdentifier, quoteLiteral } from './quoting.ts';
+import { identify, identityQuery, identityRow, invalidConnectionLimit } from './identity.ts';
+import { quoteDollar, quoteIdentifier, quoteLiteral } from './quoting.ts';
 import type { Server } from './server.ts';
 
 /** The part in every name of a database that we made or set aside; no other is ever dropped. */
 export const ownNamePart = '_mw_';
 
-/** Seconds between two looks at the sessions that we ended. */
+/** Seconds between two looks at statements of ours that were left. */
 const pollSeconds = 0.05;
 
-const session = z.object({
-  pid: z.int(),
-  user: z.string(),
-  application: z.string(),
-  ended: z.boolean(),
+const surroundings = z.object({
+  leftovers: z.int(),
+  there: identityRow.nullable(),
+  collationVersion: z.string().nullable(),
 });
 
-/** Asks all sessions on a database to end; autovacuum's leave by themselves. */
-function terminateQuery(database: string): string {
-  return `SELECT pid, coalesce(usename, '') AS "user", coalesce(application_name, '') AS application,
-      pg_terminate_backend(pid) AS ended
-    FROM pg_stat_activity
-    WHERE datname = ${quoteLiteral(database)} AND pid <> pg_backend_pid() AND usesysid IS NOT NULL`;
-}
-
-/**
- * Ends all other sessions on a database and waits until they are gone.
- * @returns how many were ended
- * @throws FailureError `database-sessions-stay`; StatementError, for instance without the right to end them
- */
-export async function endSessions(
-  server: Server,
-  database: string,
-  withinSeconds: number,
-): Promise<number> {
-  const { psql, clock } = server;
-  const deadline = clock.monotonicSeconds() + withinSeconds;
-  const ended = new Set<number>();
-  for (;;) {
-    const left = await psql.rows(terminateQuery(database), session, {
-      database: psql.maintenanceDatabase,
-    });
-    if (left.length === 0) return ended.size;
-    for (const { pid } of left) ended.add(pid);
-    if (clock.monotonicSeconds() >= deadline) {
-      const names = left
-        .slice(0, 5)
-        .map(
-          ({ pid, user, application }) => `${pid} (${user}${application && `, ${application}`})`,
-        );
-      fail({
-        code: 'database-sessions-stay',
-        message: `${left.length} sessions are still on database ${JSON.stringify(database)} ${withinSeconds} seconds after we began to end them: ${names.join('; ')}.`,
-        state: 'The database is unchanged; other sessions on it were ended.',
-        next: 'Stop what connects again and again (or disallow connections first), then run the step again.',
-      });
-    }
-    await clock.wait(pollSeconds);
-  }
+/** Statements of ours that create or drop a database of this name still; ended, and counted for the next query. */
+function endingLeftovers({ connection }: Server, database: string): string {
+  const application = connection.environment(database).PGAPPNAME ?? '';
+  return `DO ${quoteDollar(`BEGIN
+    PERFORM set_config('mw.leftovers', (SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+      WHERE application_name = ${quoteLiteral(application)} AND usename = current_user AND pid <> pg_backend_pid()
+        AND state = 'active' AND query ~ '^(CREATE|DROP|ALTER) DATABASE '
+        AND strpos(query, ${quoteLiteral(quoteIdentifier(database))}) > 0)::text, false);
+  END`)}`;
 }
 
 /**
  * A client killed by force leaves its statement running on the server. Ends what we ourselves still have at work on
  * a database of this name (same role, same application name), so that nothing appears or goes after we have looked.
+ * @returns what has that name then, and the collation version that the catalogue has of `source`
  */
-async function endOwnLeftovers(server: Server, database: string): Promise<void> {
-  const { psql, connection, clock } = server;
-  const name = quoteIdentifier(database);
-  const application = connection.environment(database).PGAPPNAME ?? '';
-  const query = `SELECT pg_terminate_backend(pid) AS ended FROM pg_stat_activity
-    WHERE application_name = ${quoteLiteral(application)} AND usename = current_user AND pid <> pg_backend_pid()
-      AND state = 'active' AND query ~ '^(CREATE|DROP|ALTER) DATABASE ' AND strpos(query, ${quoteLiteral(name)}) > 0`;
+async function lookAround(
+  server: Server,
+  database: string,
+  source: string,
+): Promise<{ there: DatabaseIdentity | undefined; collationVersion: string | null }> {
+  const { psql, clock } = server;
+  const version = (await server.version()).major >= 15 ? 'datcollversion' : 'NULL::text';
+  const query = `SELECT current_setting('mw.leftovers')::int AS leftovers,
+    (SELECT row_to_json(found) FROM (${identityQuery(`datname = ${quoteLiteral(database)}`)}) AS found) AS there,
+    (SELECT ${version} FROM pg_database WHERE datname = ${quoteLiteral(source)}) AS "collationVersion"`;
   const deadline = clock.monotonicSeconds() + 30;
   for (;;) {
-    const left = await psql.rows(query, z.object({ ended: z.boolean() }), {
+    const [row] = await psql.rows(query, surroundings, {
       database: psql.maintenanceDatabase,
+      // A statement of its own: the look comes after what was still at work has ended.
+      first: [endingLeftovers(server, database)],
     });
-    if (left.length === 0) return;
+    if (row?.leftovers === 0)
+      return { there: row.there ?? undefined, collationVersion: row.collationVersion };
     if (clock.monotonicSeconds() >= deadline) {
       fail({
         code: 'database-sessions-stay',
@@ -91,11 +64,17 @@ async function endOwnLeftovers(server: Server, database: string): Promise<void> 
   }
 }
 
-/** Removes what an interrupted CREATE or DROP DATABASE left under the name; refuses a whole database there. */
-export async function makeRoomFor(server: Server, database: string): Promise<void> {
-  await endOwnLeftovers(server, database);
-  const there = await identify(server.psql, { name: database });
-  if (there === undefined) return;
+/**
+ * Removes what an interrupted CREATE or DROP DATABASE left under the name; refuses a whole database there.
+ * @returns what the catalogue has of the database that is to be copied
+ */
+export async function makeRoomFor(
+  server: Server,
+  database: string,
+  source = database,
+): Promise<{ readonly collationVersion: string | null }> {
+  const { there, collationVersion } = await lookAround(server, database, source);
+  if (there === undefined) return { collationVersion };
   if (there.connectionLimit !== invalidConnectionLimit) {
     fail({
       code: 'database-exists',
@@ -105,13 +84,11 @@ export async function makeRoomFor(server: Server, database: string): Promise<voi
     });
   }
   await drop(server, database);
+  return { collationVersion };
 }
 
-/** The database that must be there now. */
-async function found(server: Server, database: string): Promise<DatabaseIdentity> {
-  const identity = await identify(server.psql, { name: database });
-  if (identity !== undefined) return identity;
-  fail({
+function missing(database: string): never {
+  return fail({
     code: 'database-missing',
     message: `The server reported success, but there is no database ${JSON.stringify(database)}.`,
     state: 'Nobody else’s database was touched by us.',
@@ -125,6 +102,37 @@ export function sizesAgree(sourceBytes: number, copyBytes: number): boolean {
 }
 
 /**
+ * Lets the file system share the blocks of both copies where it can (`file_copy_method`, since 18; manual, 19.4.2). A
+ * server whose system has no call for it does not have the value `clone`.
+ */
+const fileCopyByClone = `DO ${quoteDollar(
+  `BEGIN
+    IF (SELECT 'clone' = ANY (enumvals) FROM pg_catalog.pg_settings WHERE name = 'file_copy_method') THEN
+      PERFORM pg_catalog.set_config('file_copy_method', 'clone', false);
+    END IF;
+  END`,
+)}`;
+
+/** What makes a copy of a database, by what its server can do. Before 18 every byte is read and written. */
+export function cloneStatements(
+  source: string,
+  target: string,
+  facts: { readonly serverMajor: number; readonly collationVersion: string | null },
+): readonly string[] {
+  const { serverMajor, collationVersion } = facts;
+  return [
+    ...(serverMajor >= 18 ? [fileCopyByClone] : []),
+    [
+      `CREATE DATABASE ${quoteIdentifier(target)} TEMPLATE ${quoteIdentifier(source)}`,
+      ...(serverMajor >= 15 ? ['STRATEGY FILE_COPY'] : []),
+      // Otherwise the server refuses a template whose collations have changed under it since (manual, CREATE DATABASE).
+      ...(collationVersion === null ? [] : [`COLLATION_VERSION ${quoteLiteral(collationVersion)}`]),
+      'ALLOW_CONNECTIONS false',
+    ].join(' '),
+  ];
+}
+
+/**
  * Copies a database, file by file where the server can (manual, CREATE DATABASE: STRATEGY, since 15); the copy
  * allows no connections. The source must have no sessions.
  */
@@ -135,14 +143,17 @@ export async function clone(
 ): Promise<DatabaseIdentity> {
   const { psql } = server;
   const { major } = await server.version();
-  await makeRoomFor(server, target);
-  const strategy = major >= 15 ? ' STRATEGY FILE_COPY' : '';
-  await psql.execute(
-    `CREATE DATABASE ${quoteIdentifier(target)} TEMPLATE ${quoteIdentifier(source)}${strategy} ALLOW_CONNECTIONS false`,
-    { database: psql.maintenanceDatabase },
+  const { collationVersion } = await makeRoomFor(server, target, source);
+  const rows = await psql.rows(
+    identityQuery(`datname IN (${quoteLiteral(source)}, ${quoteLiteral(target)})`),
+    identityRow,
+    {
+      database: psql.maintenanceDatabase,
+      first: cloneStatements(source, target, { serverMajor: major, collationVersion }),
+    },
   );
-  const original = await found(server, source);
-  const copy = await found(server, target);
+  const original = rows.find(({ name }) => name === source) ?? missing(source);
+  const copy = rows.find(({ name }) => name === target) ?? missing(target);
   if (!sizesAgree(original.bytes, copy.bytes) || copy.allowsConnections) {
     fail({
       code: 'database-clone-incomplete',
@@ -157,15 +168,25 @@ export async function clone(
 /** Gives a database another name; nobody may be connected to it. */
 export async function rename(server: Server, from: string, to: string): Promise<void> {
   const { psql } = server;
-  const before = await found(server, from);
-  await psql.execute(`ALTER DATABASE ${quoteIdentifier(from)} RENAME TO ${quoteIdentifier(to)}`, {
-    database: psql.maintenanceDatabase,
-  });
-  const after = await found(server, to);
-  if (after.oid !== before.oid) {
+  const [after] = await psql.rows(
+    `SELECT oid::bigint AS oid, coalesce(current_setting('mw.renamed'), '') AS before
+     FROM pg_database WHERE datname = ${quoteLiteral(to)}`,
+    z.object({ oid: z.int(), before: z.string() }),
+    {
+      database: psql.maintenanceDatabase,
+      first: [
+        `DO ${quoteDollar(
+          `BEGIN PERFORM set_config('mw.renamed', coalesce((SELECT oid::text FROM pg_database WHERE datname = ${quoteLiteral(from)}), ''), false); END`,
+        )}`,
+        `ALTER DATABASE ${quoteIdentifier(from)} RENAME TO ${quoteIdentifier(to)}`,
+      ],
+    },
+  );
+  if (after === undefined) return missing(to);
+  if (String(after.oid) !== after.before) {
     fail({
       code: 'database-rename-unproved',
-      message: `After the rename of ${JSON.stringify(from)} the name ${JSON.stringify(to)} means another database (oid ${after.oid}, not ${before.oid}).`,
+      message: `After the rename of ${JSON.stringify(from)} the name ${JSON.stringify(to)} means another database (oid ${after.oid}, not ${after.before}).`,
       state: 'Somebody else renames databases on this server at the same time.',
       next: 'Look at pg_database, and keep the application closed until the names are right.',
     });
@@ -186,8 +207,7 @@ export async function drop(server: Server, database: string): Promise<void> {
       next: 'Drop it by hand if that is really meant.',
     });
   }
-  await endOwnLeftovers(server, database);
-  const there = await identify(psql, { name: database });
+  const { there } = await lookAround(server, database, database);
   if (there === undefined) return;
   const options = { database: psql.maintenanceDatabase };
   const name = quoteIdentifier(database);

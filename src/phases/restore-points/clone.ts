@@ -102,6 +102,6 @@ async function take(context: PhaseContext): Promise<RestorePointOf<'clone'>> {
     ...clone,
   };
   await record.update({ restorePoint: point });
-  await unseal(context, phase);
+  await unseal(context, phase, true);
   return point;
 }
