@@ -2,7 +2,10 @@ import { posix } from 'node:path';
 import { z } from 'zod';
 import type { Database, DumpManifest, RowCounts } from '../../ports/database.ts';
 import { fail, failureOf, FailureError } from '../../ports/failure.ts';
+import type { DatabaseContents } from '../../ports/database-contents.ts';
 import type { CommandResult } from '../../ports/host.ts';
+import { writeContents } from './contents/contents-file.ts';
+import { beginReading, type Reading } from './contents/contents.ts';
 import { dumpApplication } from './dump-application.ts';
 import { describeFiles, overallSha256, writeManifest, type DumpFile } from './dump-files.ts';
 import { rolesQuery } from './dump-roles.ts';
@@ -29,6 +32,8 @@ interface Dumped {
   readonly tables: readonly CountedTable[];
   readonly rows: RowCounts;
   readonly roles: readonly string[];
+  /** Everything else that is in the snapshot, when it was asked for. */
+  readonly contents: DatabaseContents | undefined;
 }
 
 /** A pg_dump whose parent was killed goes on by itself; that of the same window is ended. */
@@ -70,6 +75,11 @@ async function readRoles(session: PsqlSession): Promise<readonly string[]> {
   return z.array(z.string()).parse(JSON.parse(text));
 }
 
+/** Of the tables that a dump holds, the rows as they were counted when they were hashed. */
+function rowsOf(tables: readonly CountedTable[], hashed: DatabaseContents['tables']): RowCounts {
+  return Object.fromEntries(tables.map(({ name }) => [name, hashed[name]?.rows ?? 0]));
+}
+
 /** Dumps into `partial` and counts in the same snapshot; the first of the two that fails ends the other. */
 async function dumpAndCount(
   server: Server,
@@ -80,10 +90,20 @@ async function dumpAndCount(
   const session = await psql.start({
     settings: { ...readerSettings, application_name: dumpApplication(options.windowId) },
   });
+  let reading: Reading | undefined;
+  const giveUp = async (): Promise<void> => {
+    await Promise.all([session.abort(), reading?.abort()]);
+  };
   try {
     await session.query(beginSnapshot);
     const [snapshot = ''] = await session.query('SELECT pg_export_snapshot()');
     const tables = await listTables(session);
+    if (options.contents === true) {
+      reading = await beginReading(server, session, {
+        ...{ database: psql.database, jobs: options.jobs, snapshot },
+        application: dumpApplication(options.windowId),
+      });
+    }
     const client = await server.client(
       'pg_dump',
       [
@@ -104,16 +124,19 @@ async function dumpAndCount(
       async (result: CommandResult) => {
         if (result.exitCode === 0) return;
         firstError ??= statementError(`Dumping database ${JSON.stringify(psql.database)}`, result);
-        await session.abort();
+        await giveUp();
       },
       async (error: unknown) => {
         firstError ??= error;
-        await session.abort();
+        await giveUp();
       },
     );
-    const counting = async (): Promise<Dumped> => ({
+    const counting = async (): Promise<Omit<Dumped, 'contents'>> => ({
       tables,
-      rows: await countTables(session, tables),
+      rows:
+        reading === undefined
+          ? await countTables(session, tables)
+          : rowsOf(tables, await reading.hashed()),
       roles: await readRoles(session),
     });
     const counted = await counting().catch(async (error: unknown) => {
@@ -123,9 +146,9 @@ async function dumpAndCount(
     });
     await finished;
     if (firstError !== undefined || counted === undefined) throw firstError;
-    return counted;
+    return { ...counted, contents: await reading?.finish() };
   } finally {
-    await session.abort();
+    await giveUp();
   }
 }
 
@@ -233,6 +256,7 @@ export async function dump(server: Server, options: DumpOptions): Promise<DumpMa
     const dumped = await dumpAndCount(server, partial, options);
     const seconds = clock.monotonicSeconds() - started;
     const tocEntries = await checkContents(server, partial, dumped);
+    if (dumped.contents !== undefined) await writeContents(host, partial, dumped.contents);
     const files = await describeFiles(host, partial);
     refuseEmpty(files);
     const manifest: DumpManifest = {

@@ -79,12 +79,21 @@ function checkedStatements(
   return statements;
 }
 
+function together(statements: readonly Statement[]): readonly Statement[] {
+  const [first] = statements;
+  return first === undefined
+    ? []
+    : [{ ...first, text: statements.map(({ text }) => text).join(';\n') }];
+}
+
 /** Input for psql: quiet settings first, then the statements of `sql`. */
 export function psqlScript(options: {
   readonly sql: string | readonly string[];
   /** Run-time parameters; `undefined` in a session that has them already. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly inOneTransaction: boolean;
+  /** Whether all statements go to the server together, and not one by one. */
+  readonly inOneMessage?: boolean;
   /** Whether results go to standard output; otherwise they are dropped. */
   readonly keepResults: boolean;
   /** Line of psql's input on which this script begins. Default: 1. */
@@ -102,7 +111,7 @@ export function psqlScript(options: {
   if (options.settings !== undefined) add(literalStatement(settingsStatement(options.settings)));
   if (options.keepResults) add('\\o\n');
   if (options.inOneTransaction) add('BEGIN;\n');
-  for (const statement of statements) {
+  for (const statement of options.inOneMessage === true ? together(statements) : statements) {
     add(literalStatement(statement.text));
     // psql names the line of the \gexec, which is the one just finished.
     places.set(line - 1, statement);
