@@ -29,6 +29,7 @@ export function predictableServerSteps(
         closed: stage === 'closed',
         work: 'moment' as const,
         guessSeconds: guesses[task.settings.task],
+        skippable: task.whenLate === 'skip',
       }));
     });
 }

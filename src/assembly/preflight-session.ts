@@ -1,24 +1,25 @@
 import { randomBytes } from 'node:crypto';
 import { dropKeptRestorePoints } from '../phases/close-books.ts';
-import { preflight, type PreflightResult } from '../phases/preflight.ts';
+import { preflight } from '../phases/preflight.ts';
 import type { PhaseOutcome } from '../phases/phase.ts';
 import { markLogs } from '../phases/smoke-checks/log-marks.ts';
-import { planTasks } from '../phases/run-db-maintenance.ts';
-import { predict, predictedDowntime, type PredictableStep } from '../plan/prediction.ts';
-import type { Plan } from '../plan/plan.ts';
+import { checkTimeBudget } from '../phases/time-budget.ts';
+import { predict, predictedDowntime } from '../plan/prediction.ts';
+import { copySecretReferences } from '../plan/copy-secrets.ts';
 import { secretReferences } from '../plan/secrets.ts';
 import type { GitHub } from '../ports/github.ts';
-import { serverTasksChangeData } from '../phases/server-tasks/planned-tasks.ts';
+import type { Check } from '../ports/maintenance-mode.ts';
 import { renderPreflight } from '../report/preflight-summary.ts';
 import { archivedRecords } from '../record/archived-records.ts';
 import type { ExistingRecord } from '../record/admission.ts';
 import { openRecord, readHistory, type WindowRecord } from '../record/window-record.ts';
 import type { Machines } from './machines.ts';
-import { predictableServerSteps } from './predictable-server-steps.ts';
+import { predictableSteps, tableSizes } from './predictable-steps.ts';
 import { assembleSettings, type AssembledSettings } from './settings.ts';
 import type { Surroundings } from './surroundings.ts';
+import { copiesOf, copySecretsOf } from './backup-copies.ts';
 import { checkoutsOf } from './code.ts';
-import { predictableServiceSteps, servicesOf } from './services.ts';
+import { servicesOf } from './services.ts';
 import { databaseOf, modeOf, secretsOf, secretValues, worldOf, type World } from './world.ts';
 import { deadlineOf, recordOutputs, type ActionResult } from './window-session.ts';
 
@@ -43,6 +44,7 @@ export async function preflightSession(
   const { plan, invocation, known } = settings;
   const world = await worldOf(plan, surroundings, machines);
   const secrets = secretsOf(plan, surroundings);
+  const copySecrets = copySecretsOf(plan, surroundings);
   const now = world.clock.now();
   const existing: ExistingRecord =
     known === undefined ? { kind: 'none' } : { kind: 'status', status: known.status };
@@ -62,6 +64,7 @@ export async function preflightSession(
     }),
     services: servicesOf(plan, world, known?.status.windowId ?? 'preflight'),
     checkouts: checkoutsOf(plan, world),
+    ...copiesOf(plan, surroundings, world),
     github: await githubOf(surroundings),
     gated: id === 'preflight',
     existing,
@@ -69,16 +72,21 @@ export async function preflightSession(
     ignoreWindow,
   });
   const history = await readHistory(world.host, { stateDir: plan.stateDir, name: plan.name ?? '' });
-  const prediction = predict(predictableSteps(plan), looked.facts, history);
+  const sizes = await tableSizes(plan, database, looked.facts !== undefined);
+  const prediction = predict(predictableSteps(plan, sizes), looked.facts, history);
+  const end = deadlineOf(plan, looked.position, now);
+  const checks = [...looked.checks, checkTimeBudget({ prediction, plan, end, now })];
   const summary = renderPreflight({
     settings: settings.raw,
     plan,
-    checks: looked.checks,
+    checks,
     prediction,
     serverTasks: looked.serverTasks,
     position: looked.position,
-    secretVariables: secretReferences(plan).map(({ variable }) => variable),
-    secretValues: secretValues(secrets),
+    secretVariables: [...secretReferences(plan), ...copySecretReferences(plan)].map(
+      ({ variable }) => variable,
+    ),
+    secretValues: [...secretValues(secrets), ...copySecrets.values()],
     dryRun: invocation['dry-run'] === true,
     ignoreWindow,
     actor: surroundings.run.actor,
@@ -90,19 +98,18 @@ export async function preflightSession(
     'predicted-downtime': String(predictedDowntime(prediction)),
     'server-tasks': [...stages].join(' '),
   };
-  const outcome = outcomeOf(looked, invocation['dry-run'] === true);
+  const outcome = outcomeOf(checks, invocation['dry-run'] === true);
   if (outcome.kind !== 'done') {
     return { result: { outcome, outputs, summary }, settings, world, record: undefined };
   }
   const reason = textOf(invocation.reason);
-  const deadline = deadlineOf(plan, looked.position, now);
   const record = await openRecord(world.host, world.clock, {
     stateDir: plan.stateDir,
     name: plan.name ?? '',
     run: { ...surroundings.run, ...(reason === undefined ? {} : { reason }) },
     settings: settings.raw,
-    deadline,
-    leaseUntil: deadline,
+    deadline: end,
+    leaseUntil: end,
     ...(ignoreWindow && looked.position.kind === 'outside'
       ? { ignoredWindow: reason ?? 'no reason was given' }
       : {}),
@@ -110,7 +117,7 @@ export async function preflightSession(
   });
   await record.update({
     settings: settings.raw,
-    checks: [...looked.checks],
+    checks,
     prediction: [...prediction],
     ...(looked.smokeTests.length === 0
       ? {}
@@ -167,15 +174,15 @@ export async function githubOf(surroundings: Surroundings): Promise<GitHub | und
   return githubRest({ ...github, runId: run.id });
 }
 
-function outcomeOf(looked: PreflightResult, dryRun: boolean): PhaseOutcome {
-  const failed = looked.checks.filter((check) => check.verdict === 'failed');
+function outcomeOf(checks: readonly Check[], dryRun: boolean): PhaseOutcome {
+  const failed = checks.filter((check) => check.verdict === 'failed');
   if (failed.length > 0) {
     return {
       kind: 'failed',
       outputs: {},
       failure: {
         code: 'preflight-failed',
-        message: `${failed.length} of ${looked.checks.length} checks failed: ${failed
+        message: `${failed.length} of ${checks.length} checks failed: ${failed
           .map((check) => `${check.title}: ${check.value.replace(/\.$/, '')}`)
           .join('; ')}.`,
         state: 'Nothing was touched.',
@@ -192,68 +199,7 @@ function outcomeOf(looked: PreflightResult, dryRun: boolean): PhaseOutcome {
       outputs: {},
     };
   }
-  return { kind: 'done', detail: `${looked.checks.length} checks, none failed`, outputs: {} };
-}
-
-/** The steps of a window that take time, in order. */
-function predictableSteps(plan: Plan): readonly PredictableStep[] {
-  const tasks = planTasks(plan.runDbMaintenance.tasks);
-  const work = {
-    vacuum: 'scan',
-    analyze: 'scan',
-    reindex: 'rebuild',
-    migrate: 'moment',
-    sql: 'moment',
-    archive: 'scan',
-    refresh: 'rebuild',
-    repack: 'rewrite',
-    'optimize-queries': 'moment',
-  } as const;
-  const workOf = ({ settings }: (typeof tasks)[number]): PredictableStep['work'] =>
-    settings.task === 'vacuum' && settings.full ? 'rewrite' : work[settings.task];
-  const steps = (stage: 'online' | 'closed'): PredictableStep[] =>
-    tasks
-      .filter((task) => task.stage === stage)
-      .map((task) => ({
-        phase: 'run-db-maintenance',
-        step: `task-${task.id}`,
-        closed: stage === 'closed',
-        work: workOf(task),
-      }));
-  const changes =
-    tasks.some((task) => task.blast !== 'none' && task.stage === 'closed') ||
-    serverTasksChangeData(plan.updateServer.tasks);
-  const needsCopy = changes && plan.runDbMaintenance.restorePoint !== 'dump';
-  const needsDump = changes && plan.runDbMaintenance.restorePoint === 'dump';
-  return [
-    { phase: 'backup-db', step: 'dump-online', closed: false, work: 'dump' },
-    { phase: 'backup-db', step: 'restore-test-online', closed: false, work: 'restore' },
-    ...steps('online'),
-    ...predictableServerSteps(plan, 'online'),
-    { phase: 'enable-maintenance', step: 'hook', closed: false, work: 'moment' },
-    { phase: 'enable-maintenance', step: 'flag', closed: true, work: 'moment' },
-    { phase: 'enable-maintenance', step: 'drain', closed: true, work: 'moment' },
-    ...predictableServiceSteps(plan, 'stop'),
-    ...(needsCopy
-      ? [{ phase: 'run-db-maintenance', step: 'clone', closed: true, work: 'copy' } as const]
-      : []),
-    ...(needsDump
-      ? [
-          { phase: 'run-db-maintenance', step: 'dump-closed', closed: true, work: 'dump' } as const,
-          {
-            phase: 'run-db-maintenance',
-            step: 'restore-test-closed',
-            closed: true,
-            work: 'restore',
-          } as const,
-        ]
-      : []),
-    ...steps('closed'),
-    ...predictableServerSteps(plan, 'closed'),
-    ...predictableServiceSteps(plan, 'start'),
-    { phase: 'smoke-test', step: 'checks', closed: true, work: 'moment' },
-    { phase: 'disable-maintenance', step: 'lift-flag', closed: true, work: 'moment' },
-  ];
+  return { kind: 'done', detail: `${checks.length} checks, none failed`, outputs: {} };
 }
 
 function textOf(value: unknown): string | undefined {

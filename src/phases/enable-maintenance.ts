@@ -11,6 +11,7 @@ import { closedAnswer, isClosedFor } from './public-view.ts';
 import { requireMode, requireState } from './requirements.ts';
 import { demandServices } from './services/check.ts';
 import { stopServices } from './services/stop.ts';
+import { demandTimeToClose } from './time-budget.ts';
 import { markLogs } from './smoke-checks/log-marks.ts';
 
 const phase = 'enable-maintenance';
@@ -40,6 +41,7 @@ export function enableMaintenance(
     await markLogs(context, 'window');
     await installHook(context);
     if (options.prepareOnly) return done(preparedWords(requireMode(context)));
+    if (record.status.state === 'prepared') demandTimeToClose(context);
     await closeDoor(context);
     return done(
       `the public sees 503 since ${record.status.maintenance?.closedAt ?? '?'}`,

@@ -6,6 +6,8 @@ export interface PlannedTask {
   readonly id: string;
   readonly stage: 'online' | 'closed';
   readonly blast: BlastClass;
+  /** What follows when the window lacks the time for it. */
+  readonly whenLate: 'skip' | 'abort';
   readonly settings: TaskSettings;
 }
 
@@ -17,7 +19,9 @@ export function planTasks(tasks: readonly TaskSettings[]): readonly PlannedTask[
     let id = base;
     for (let number = 2; taken.has(id); number += 1) id = `${base}-${number}`;
     taken.add(id);
-    return { id, stage: settings.stage, blast: blastOf(settings), settings };
+    const blast = blastOf(settings);
+    const whenLate = settings.whenLate ?? (blast === 'none' ? 'skip' : 'abort');
+    return { id, stage: settings.stage, blast, whenLate, settings };
   });
 }
 
@@ -28,7 +32,8 @@ function blastOf(task: TaskSettings): BlastClass {
     case 'sql':
       return task.blast;
     case 'archive':
-      return 'data';
+      // Online it comes before the restore point, and so nothing takes it back: what is archived stays archived.
+      return task.stage === 'online' ? 'none' : 'data';
     default:
       return 'none';
   }

@@ -16,6 +16,7 @@ import { dumpPoint, goBackToBackup } from './restore-points/dump.ts';
 import type { ReleaseContext, RestorePointMaker } from './restore-points/kind.ts';
 import { propertiesBefore } from './restore-points/name-swap.ts';
 import { recordProperties, unseal } from './sealed-database.ts';
+import { demandTime } from './time-budget.ts';
 
 const phase = 'run-db-maintenance';
 
@@ -24,6 +25,14 @@ export function makerOf(kind: RestorePointKind): RestorePointMaker {
   const makers: Partial<Record<RestorePointKind, unknown>> = { clone: clonePoint, dump: dumpPoint };
   return makers[kind] as RestorePointMaker;
 }
+
+/** The steps that take a restore point, for the time that they need. */
+const takingSteps: Readonly<Record<RestorePointKind, readonly string[]>> = {
+  clone: ['clone'],
+  standby: ['stop-standby'],
+  dump: ['dump-closed', 'restore-test-closed'],
+  command: ['take-snapshot'],
+};
 
 /** Takes what a rollback goes back to; the site is closed. Idempotent over the record. */
 export async function takeRestorePoint(context: PhaseContext): Promise<RestorePoint> {
@@ -60,6 +69,12 @@ export async function takeRestorePoint(context: PhaseContext): Promise<RestorePo
   if (choice.kind !== 'clone') {
     context.progress.info(`restore point by ${choice.kind}: ${choice.reason}`);
   }
+  await demandTime(context, {
+    phase,
+    steps: takingSteps[choice.kind],
+    title: `A ${choice.kind} as restore point`,
+    whenLate: 'abort',
+  });
   return makerOf(choice.kind).take(context);
 }
 

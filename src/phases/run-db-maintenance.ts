@@ -1,5 +1,6 @@
 import type { TaskResult } from '../ports/database.ts';
 import { fail, failureOf } from '../ports/failure.ts';
+import { givenUp, heldBack } from '../ports/online-guard.ts';
 import { blastClasses } from '../record/life.ts';
 import { runStep, skipStep } from '../record/step.ts';
 import type { WindowStatus } from '../record/status.ts';
@@ -10,6 +11,7 @@ import { requireDatabase, requireState } from './requirements.ts';
 import { describeRestorePoint, takeRestorePoint } from './restore-point.ts';
 import { isRead, requireConsent, unconsented } from './task-consent.ts';
 import { performTask } from './task-performance.ts';
+import { demandTime, endedForTime } from './time-budget.ts';
 
 export { planTasks, type PlannedTask } from './planned-tasks.ts';
 
@@ -32,6 +34,7 @@ export function runDbMaintenance(
       refuseHalfDone(context, 'update-server');
     }
     const now = tasks.filter(({ stage }) => options.stage === 'all' || stage === options.stage);
+    refuseWithoutBackup(context, now);
     await readStatements(context, options.stage, now);
     if (options.stage !== 'closed') await runTasks(context, online);
     if (options.stage === 'online') {
@@ -52,6 +55,20 @@ function refuseWhileOpen(context: PhaseContext): void {
     ['closed', 'changing', 'changed'],
     'Close the site first with `enable-maintenance`: these tasks change what the public works with.',
   );
+}
+
+/** No rollback brings back what is archived online; the backup before it has the rows, should the condition be wrong. */
+function refuseWithoutBackup({ record }: PhaseContext, tasks: readonly PlannedTask[]): void {
+  const archives = tasks.filter(
+    ({ stage, settings }) => stage === 'online' && settings.task === 'archive',
+  );
+  if (archives.length === 0 || record.status.backup !== undefined) return;
+  fail({
+    code: 'backup-missing',
+    message: `${archives.map(({ id }) => id).join(', ')} would archive rows while the public is served, and this window has no verified backup.`,
+    state: `The window is ${record.status.state}; nothing was done.`,
+    next: 'Run `backup-db` before it in the same window; or archive with `stage: closed`, after the restore point.',
+  });
 }
 
 /**
@@ -188,10 +205,18 @@ async function runTasks(context: PhaseContext, tasks: readonly PlannedTask[]): P
           },
         ],
       });
+    const title = titleOf(task);
+    const step = stepOf(task);
+    const work = { phase, steps: [step], title, whenLate: task.whenLate };
+    const time = await demandTime(context, work);
+    if (time !== 'go') {
+      await note('skipped', { summary: time.skipped, proof: '', figures: {} });
+      continue;
+    }
     try {
       await runStep(context, phase, {
-        id: stepOf(task),
-        title: titleOf(task),
+        id: step,
+        title,
         blast: task.blast,
         ...(wasKilled(context, task) ? { observe: () => foundDone(context, task) } : {}),
         perform: async () => {
@@ -202,10 +227,36 @@ async function runTasks(context: PhaseContext, tasks: readonly PlannedTask[]): P
         describe: ({ summary, proof }) => `${summary}; ${proof}`,
       });
     } catch (error) {
+      const sum = endedForTime(context, error);
+      if (sum !== undefined && task.whenLate === 'skip') {
+        const reason = `it was ended, for it ran into the time kept for going back: ${sum}`;
+        await note('skipped', { summary: reason, proof: '', figures: {} });
+        await skipStep(context, phase, { id: step, title }, reason);
+        continue;
+      }
+      const given = givenUpReason(context, task, error);
+      if (given !== undefined) {
+        await note('skipped', { summary: given, proof: '', figures: {} });
+        await skipStep(context, phase, { id: step, title }, given);
+        continue;
+      }
       await note('failed', { summary: failureOf(error).message, proof: '', figures: {} });
       throw error;
     }
   }
+}
+
+/** Why an online task is skipped that gave way to the public; `undefined` when its failure ends the step. */
+function givenUpReason(
+  { plan }: PhaseContext,
+  { stage, settings }: PlannedTask,
+  error: unknown,
+): string | undefined {
+  const own = 'whenHeldBack' in settings ? settings.whenHeldBack : undefined;
+  const policy = own ?? plan.runDbMaintenance.whenHeldBack;
+  const { code, message, state } = failureOf(error);
+  const gaveWay = [givenUp, heldBack, 'database-lock-timeout'].includes(code);
+  return stage === 'online' && gaveWay && policy === 'skip' ? `${message} ${state}` : undefined;
 }
 
 function stepOf(task: PlannedTask): string {

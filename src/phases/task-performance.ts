@@ -1,25 +1,44 @@
 import type { TaskResult } from '../ports/database.ts';
+import type { OnlineTerms } from '../ports/online-guard.ts';
 import { migrate } from './migration.ts';
+import { onTerms } from './online/guarded.ts';
 import type { PhaseContext } from './phase.ts';
 import type { PlannedTask } from './planned-tasks.ts';
 import { requireDatabase } from './requirements.ts';
 import { requireConsent, unconsented } from './task-consent.ts';
 import { archiveOptions, limitsOf } from './task-options.ts';
+import { withinReserve } from './time-budget.ts';
 
-/** Has the database do a task and prove it. */
+/** Has the database do a task and prove it; while the public is served, so that nobody is harmed by it. */
 export async function performTask(
   context: PhaseContext,
   planned: PlannedTask,
+): Promise<TaskResult> {
+  if (planned.stage === 'closed') return perform(context, planned, undefined);
+  const { value, figures } = await onTerms(context, (terms) => perform(context, planned, terms));
+  return { ...value, figures: { ...value.figures, ...figures } };
+}
+
+async function perform(
+  context: PhaseContext,
+  planned: PlannedTask,
+  online: OnlineTerms | undefined,
 ): Promise<TaskResult> {
   const { plan, progress, record } = context;
   const task = planned.settings;
   const database = requireDatabase(context);
   const { jobs } = plan.runDbMaintenance;
+  const own = limitsOf(plan, task);
+  const limits = {
+    ...own,
+    statementTimeoutSeconds: withinReserve(context, own.statementTimeoutSeconds),
+  };
   const options = {
-    ...limitsOf(plan, task),
+    ...limits,
     onProgress: (line: string) => {
       progress.info(line);
     },
+    ...(online === undefined ? {} : { online }),
   };
   switch (task.task) {
     case 'vacuum':
@@ -46,7 +65,7 @@ export async function performTask(
       return migrate(context, task, options);
     case 'archive': {
       const place = { windowId: record.status.windowId, taskId: planned.id };
-      return database.archive({ ...options, ...archiveOptions(limitsOf(plan, task), task, place) });
+      return database.archive({ ...options, ...archiveOptions(limits, task, place) });
     }
     case 'refresh':
       return database.refresh(task.views, { ...options, concurrently: task.concurrently });

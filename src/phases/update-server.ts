@@ -4,6 +4,7 @@ import { runStep, skipStep } from '../record/step.ts';
 import { refuseHalfDone } from './half-done-changes.ts';
 import { conclude, done, skipped, type PhaseContext, type PhaseOutcome } from './phase.ts';
 import { requireState } from './requirements.ts';
+import { demandTime } from './time-budget.ts';
 import { describeRestorePoint, takeRestorePoint } from './restore-point.ts';
 import { selectedHosts } from './selected-hosts.ts';
 import { stopServices } from './services/stop.ts';
@@ -157,6 +158,11 @@ async function runTask(context: PhaseContext, { task, place }: TaskAt): Promise<
   if (last === 'done' || last === 'skipped') return;
   const wasKilled = last === 'intent';
   const title = titleOfTask(task, host.name);
+  const time = await demandTime(context, { phase, steps: [step], title, whenLate: task.whenLate });
+  if (time !== 'go') {
+    await note('skipped', { summary: time.skipped, proof: '', figures: {}, items: [] });
+    return;
+  }
   try {
     const needless = await needlessTask(context, place, task);
     if (needless !== undefined) {

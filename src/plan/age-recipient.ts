@@ -15,14 +15,14 @@ export function isAgeRecipient(text: string): boolean {
   const separator = text.lastIndexOf('1');
   const prefix = text.slice(0, separator);
   if (!/^age(?:1[a-z0-9]+)?$/.test(prefix)) return false;
-  const values = [...text.slice(separator + 1)].map((letter) => charset.indexOf(letter));
+  const values = Array.from(text.slice(separator + 1), (letter) => charset.indexOf(letter));
   if (values.includes(-1) || values.length < 7 || !hasBech32Checksum(prefix, values)) return false;
   // 32 bytes of a key in groups of five bits, and six groups of checksum.
   return prefix !== 'age' || values.length === 58;
 }
 
 function hasBech32Checksum(prefix: string, values: readonly number[]): boolean {
-  const codes = [...prefix].map((letter) => letter.charCodeAt(0));
+  const codes = Array.from(prefix, (letter) => letter.charCodeAt(0));
   const all = [...codes.map((code) => code >> 5), 0, ...codes.map((code) => code & 31), ...values];
   let check = 1;
   for (const value of all) {

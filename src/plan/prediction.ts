@@ -9,6 +9,10 @@ export interface PredictedStep {
   readonly closed: boolean;
   /** Where the figure comes from. */
   readonly basis: string;
+  /** Seen in an earlier window, or in this one. */
+  readonly measured?: boolean | undefined;
+  /** The plan lets the window go on without it when time runs short. */
+  readonly skippable?: boolean | undefined;
 }
 
 /** A step to predict: where it is in the journal, and what it works through when there is no history. */
@@ -19,7 +23,13 @@ export interface PredictableStep {
   readonly work: 'dump' | 'restore' | 'copy' | 'scan' | 'rebuild' | 'rewrite' | 'moment';
   /** What does not depend on the database, until there is a history. */
   readonly guessSeconds?: number;
+  /** What it works through instead of the whole database; bytes. */
+  readonly size?: DatabaseSize;
+  readonly skippable?: boolean;
 }
+
+/** What a step works through; bytes. */
+export type DatabaseSize = Pick<DatabaseFacts, 'bytes' | 'indexBytes'>;
 
 /** Bytes per second of a modest server, used until there is a history: cautious on purpose. */
 const bytesPerSecond = {
@@ -32,16 +42,25 @@ const bytesPerSecond = {
   rewrite: 25e6,
 } as const;
 
+/** What does not depend on the database; seconds, cautious on purpose. */
+const momentSeconds = 1;
+
 /**
  * Predicts steps from earlier windows of the same name (the slowest of the last five counts), and from the
  * database's size where there is no history.
  */
 export function predict(
   steps: readonly PredictableStep[],
-  facts: Pick<DatabaseFacts, 'bytes' | 'indexBytes'> | undefined,
+  facts: DatabaseSize | undefined,
   history: readonly RecordCopy[],
 ): readonly PredictedStep[] {
-  return steps.map(({ phase, step, closed, work, guessSeconds }) => {
+  return steps.map((predictable) => {
+    const { phase, step, closed, work, guessSeconds, size = facts } = predictable;
+    const head = {
+      step: `${phase}: ${step}`,
+      closed,
+      ...(predictable.skippable === true ? { skippable: true } : {}),
+    };
     const earlier = history
       .slice(-5)
       .flatMap(({ journal }) =>
@@ -54,25 +73,23 @@ export function predict(
         ),
       )
       .map((line) => line.seconds ?? 0);
-    const name = `${phase}: ${step}`;
     if (earlier.length > 0) {
       return {
-        step: name,
-        closed,
+        ...head,
         seconds: Math.max(...earlier),
         basis: `slowest of ${earlier.length} earlier`,
+        measured: true,
       };
     }
-    if (guessSeconds !== undefined)
-      return { step: name, closed, seconds: guessSeconds, basis: 'a guess' };
-    if (work === 'moment' || facts === undefined)
-      return { step: name, closed, seconds: 1, basis: 'a moment' };
-    const bytes = work === 'rebuild' ? facts.indexBytes : facts.bytes;
+    if (guessSeconds !== undefined) return { ...head, seconds: guessSeconds, basis: 'a guess' };
+    if (work === 'moment' || size === undefined) {
+      return { ...head, seconds: momentSeconds, basis: 'a moment' };
+    }
+    const bytes = work === 'rebuild' ? size.indexBytes : size.bytes;
     return {
-      step: name,
-      closed,
-      seconds: Math.max(1, bytes / bytesPerSecond[work]),
-      basis: 'database size',
+      ...head,
+      seconds: Math.max(momentSeconds, bytes / bytesPerSecond[work]),
+      basis: predictable.size === undefined ? 'database size' : 'size of its tables',
     };
   });
 }
@@ -80,4 +97,24 @@ export function predict(
 /** Seconds for which the site is predicted to be closed. */
 export function predictedDowntime(steps: readonly PredictedStep[]): number {
   return steps.filter((step) => step.closed).reduce((sum, step) => sum + step.seconds, 0);
+}
+
+/**
+ * The prediction with what the backup of this very window took: one that is retaken while closed takes as long, and
+ * so does the restore that proves it.
+ */
+export function refinedByBackup(
+  prediction: readonly PredictedStep[],
+  backup: { readonly dumpSeconds: number; readonly restoreSeconds: number },
+): readonly PredictedStep[] {
+  const measured: Readonly<Record<string, number>> = {
+    'run-db-maintenance: dump-closed': backup.dumpSeconds,
+    'run-db-maintenance: restore-test-closed': backup.restoreSeconds,
+  };
+  return prediction.map((step) => {
+    const seconds = measured[step.step];
+    return seconds === undefined
+      ? step
+      : { ...step, seconds, basis: 'the backup of this window', measured: true };
+  });
 }

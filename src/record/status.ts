@@ -5,6 +5,7 @@ import { backupReceiptSchema } from './backup-receipt.ts';
 import { codeRecordSchema } from './code.ts';
 import { restorePointSchema } from './restore-point.ts';
 import { serviceRecordSchema } from './services.ts';
+import { borrowedStandbySchema } from './standby.ts';
 
 /** The version of the record's format that this code writes; a newer one is refused, not guessed at. */
 export const recordVersion = 1;
@@ -104,7 +105,16 @@ export const windowStatusSchema = z.object({
   /** Seconds predicted by `preflight`, by step. */
   prediction: z
     .array(
-      z.object({ step: z.string(), seconds: z.number(), closed: z.boolean(), basis: z.string() }),
+      z.object({
+        step: z.string(),
+        seconds: z.number(),
+        closed: z.boolean(),
+        basis: z.string(),
+        /** Seen in an earlier window, or in this one. */
+        measured: z.boolean().optional(),
+        /** The plan lets the window go on without it. */
+        skippable: z.boolean().optional(),
+      }),
     )
     .optional(),
   maintenance: z
@@ -127,6 +137,8 @@ export const windowStatusSchema = z.object({
   database: databasePropertiesSchema.optional(),
   backup: backupReceiptSchema.optional(),
   restorePoint: restorePointSchema.optional(),
+  /** The replica that is, or was, stopped as restore point. */
+  standby: borrowedStandbySchema.optional(),
   tasks: z
     .array(
       z.object({

@@ -90,15 +90,36 @@ export function durations({ phases, prediction }: Report): Markup {
   );
   const predicted = table(
     'Predicted by preflight, and what it took',
-    [{ title: 'Step' }, { title: 'Predicted', kind: 'number' }, { title: 'Took', kind: 'number' }],
-    prediction.map((step) => [
-      text(step.step),
-      text(formatDuration(step.predicted)),
-      text(durationText(step.actual)),
-    ]),
+    [
+      { title: 'Step' },
+      { title: 'Public', kind: 'short' },
+      { title: 'Predicted', kind: 'number' },
+      { title: 'Took', kind: 'number' },
+      { title: 'Basis' },
+    ],
+    [
+      ...(prediction?.steps ?? []).map((step) => [
+        text(step.step),
+        text(step.closed ? 'kept out' : 'served'),
+        text(formatDuration(step.predicted)),
+        text(durationText(step.actual)),
+        text(step.basis),
+      ]),
+      ...(prediction === null
+        ? []
+        : [
+            [
+              h`<strong>Downtime</strong>`,
+              nothing,
+              h`<strong>${formatDuration(prediction.downtime.predicted)}</strong>`,
+              h`<strong>${durationText(prediction.downtime.actual)}</strong>`,
+              text('all closed steps; seen from outside'),
+            ],
+          ]),
+    ],
   );
   return joined(
-    [phases.length > 0 ? took : nothing, prediction.length > 0 ? predicted : nothing],
+    [phases.length > 0 ? took : nothing, prediction === null ? nothing : predicted],
     h`<br>`,
   );
 }

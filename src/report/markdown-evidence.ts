@@ -65,16 +65,31 @@ export function durations({ phases, prediction }: Report): string {
     ]),
   );
   const predicted = markdownTable(
-    ['Step', 'Predicted', 'Took'],
-    prediction.map(({ step, predicted: seconds, actual }) => [
-      markdown(step),
-      formatDuration(seconds),
-      durationText(actual),
-    ]),
+    ['Step', 'Public', 'Predicted', 'Took', 'Basis'],
+    [
+      ...(prediction?.steps ?? []).map(({ step, closed, predicted: seconds, actual, basis }) => [
+        markdown(step),
+        closed ? 'kept out' : 'served',
+        formatDuration(seconds),
+        durationText(actual),
+        markdown(basis),
+      ]),
+      ...(prediction === null
+        ? []
+        : [
+            [
+              '**Downtime**',
+              '',
+              `**${formatDuration(prediction.downtime.predicted)}**`,
+              `**${durationText(prediction.downtime.actual)}**`,
+              'all closed steps; seen from outside',
+            ],
+          ]),
+    ],
   );
   const parts = [
     phases.length > 0 ? table : '',
-    prediction.length > 0 ? `**Predicted and actual**\n\n${predicted}` : '',
+    prediction === null ? '' : `**Predicted and actual**\n\n${predicted}`,
   ].filter((part) => part !== '');
   return parts.length === 0 ? '' : `## Durations\n\n${parts.join('\n\n')}`;
 }

@@ -14,16 +14,6 @@ export interface ReportInput {
   readonly now: Date;
   /** When the next window is planned, in words. */
   readonly nextWindow: string | undefined;
-  /** Predicted against actual; by default computed from the record's own prediction. */
-  readonly history?: readonly PredictedStep[] | undefined;
   /** Whether the record has been moved to the history, which frees the lock; `undefined` when not known yet. */
   readonly recordArchived?: boolean | undefined;
-}
-
-/** Seconds that were predicted for a step, and that it took. */
-export interface PredictedStep {
-  readonly step: string;
-  readonly predicted: number;
-  /** `null` when the step has no outcome. */
-  readonly actual: number | null;
 }

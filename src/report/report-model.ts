@@ -16,11 +16,11 @@ import { issuesOf, type Issue } from './issues.ts';
 import { leftToDo, type LeftToDo } from './left-to-do.ts';
 import { secondsBetween } from './moment.ts';
 import { missingTasks, outcomeOf, type Outcome } from './outcome.ts';
-import { comparePrediction } from './prediction.ts';
+import { comparePrediction, type Predictions } from './prediction.ts';
 import { codeFacts, type CodeFact } from './code-versions.ts';
 import { recoveryFacts, type RecoveryFacts } from './recovery.ts';
 import { serviceFacts, type ServiceFact } from './stopped-services.ts';
-import type { PredictedStep, ReportInput } from './report-input.ts';
+import type { ReportInput } from './report-input.ts';
 import { phaseDurations, timelineOf, type PhaseDuration, type TimelineRow } from './timeline.ts';
 
 export type { ReportInput } from './report-input.ts';
@@ -119,7 +119,8 @@ export interface Report {
   readonly issues: readonly Issue[];
   readonly timeline: readonly TimelineRow[];
   readonly phases: readonly PhaseDuration[];
-  readonly prediction: readonly PredictedStep[];
+  /** `null` in a window that preflight did not predict. */
+  readonly prediction: Predictions | null;
   readonly tasks: readonly TaskFact[];
   readonly serverTasks: readonly ServerTaskFact[];
   /** What tasks found and did not change, the worst first within a kind. */
@@ -171,7 +172,7 @@ export function buildReport(input: ReportInput): Report {
     issues,
     timeline: rows,
     phases: phaseDurations(rows),
-    prediction: input.history ?? comparePrediction(status.prediction, rows),
+    prediction: comparePrediction(status.prediction, rows, downtime),
     tasks: (status.tasks ?? []).map(({ findings: _shownAsAdvice, ...task }) => ({
       ...task,
       figures: figuresOf(task.figures),

@@ -252,6 +252,25 @@ der $(touch x) 'é;--" VALUES (1), (2), (3);
   });
 });
 
+test('sizes are those of the tables named, partitions and indexes included', async () => {
+  const name = await bench.database(
+    `CREATE TABLE plain (n int PRIMARY KEY, t text);
+     CREATE TABLE parted (n int) PARTITION BY RANGE (n);
+     CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (100000);
+     CREATE TABLE other (n int);
+     INSERT INTO plain SELECT n, repeat('x', 100) FROM generate_series(1, 5000) AS n;
+     INSERT INTO parted SELECT n FROM generate_series(1, 20000) AS n;
+     INSERT INTO other SELECT n FROM generate_series(1, 50000) AS n;`,
+  );
+  const database = bench.adapter(name);
+  const sql = (text: string) => bench.sql(text, { database: name }).then(Number);
+  expect(await database.sizeOf(['plain', 'public.plain', 'parted', 'public.missing'])).toEqual({
+    bytes: await sql(`SELECT pg_table_size('plain') + pg_table_size('parted_1')`),
+    indexBytes: await sql(`SELECT pg_indexes_size('plain')`),
+  });
+  expect(await database.sizeOf(['missing'])).toEqual({ bytes: 0, indexBytes: 0 });
+});
+
 describe('databases', () => {
   test('are found by name and oid, whatever the name', async () => {
     const name = `a"b 'c' $(touch x)\n\\d ü=;`;

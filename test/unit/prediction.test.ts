@@ -1,5 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { predict, predictedDowntime, type PredictableStep } from '../../src/plan/prediction.ts';
+import {
+  predict,
+  predictedDowntime,
+  refinedByBackup,
+  type PredictableStep,
+} from '../../src/plan/prediction.ts';
 import type { RecordCopy } from '../../src/record/window-record.ts';
 import { journalOf, statusOf, type Written } from '../fixtures/record-factory.ts';
 
@@ -28,6 +33,7 @@ describe('predicting a step', () => {
       closed: false,
       seconds: 9,
       basis: 'slowest of 3 earlier',
+      measured: true,
     });
   });
 
@@ -85,4 +91,30 @@ test('the downtime is the sum of the steps with the site closed', () => {
   );
   expect(predictedDowntime(steps)).toBe(4);
   expect(predictedDowntime([])).toBe(0);
+});
+
+describe('what a step works through', () => {
+  test('counts instead of the whole database', () => {
+    const size = { bytes: 300e6, indexBytes: 45e6 };
+    expect(one([], { ...dump, work: 'rebuild', size })).toMatchObject({
+      seconds: 1.5,
+      basis: 'size of its tables',
+    });
+  });
+
+  test('may be left out, as the plan says', () => {
+    expect(one([], { ...dump, skippable: true })).toHaveProperty('skippable', true);
+    expect(one([])).not.toHaveProperty('skippable');
+  });
+});
+
+test('the backup of a window tells what retaking it takes', () => {
+  const closed = (step: string) => ({ ...dump, phase: 'run-db-maintenance', step, closed: true });
+  const steps = predict([closed('dump-closed'), closed('restore-test-closed'), dump], facts, []);
+  const refined = refinedByBackup(steps, { dumpSeconds: 3, restoreSeconds: 7 });
+  expect(refined.map(({ seconds, measured }) => [seconds, measured])).toEqual([
+    [3, true],
+    [7, true],
+    [10, undefined],
+  ]);
 });

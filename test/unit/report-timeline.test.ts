@@ -107,10 +107,14 @@ describe('the timeline', () => {
       { step: 'run-db-maintenance: clone', seconds: 2, closed: true, basis: '' },
       { step: 'backup-db: nothing', seconds: 1, closed: false, basis: '' },
     ];
-    expect(comparePrediction(prediction, rows)).toEqual([
-      { step: 'run-db-maintenance: clone', predicted: 2, actual: 0.7 },
-      { step: 'backup-db: nothing', predicted: 1, actual: null },
-    ]);
+    expect(comparePrediction(prediction, rows, { seconds: 1.5 })).toEqual({
+      steps: [
+        { step: 'run-db-maintenance: clone', closed: true, predicted: 2, actual: 0.7, basis: '' },
+        { step: 'backup-db: nothing', closed: false, predicted: 1, actual: null, basis: '' },
+      ],
+      downtime: { predicted: 2, actual: 1.5 },
+    });
+    expect(comparePrediction(undefined, rows, { seconds: null })).toBeNull();
   });
 });
 

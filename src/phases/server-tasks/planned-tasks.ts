@@ -6,6 +6,8 @@ export interface PlannedServerTask {
   readonly id: string;
   readonly stage: 'online' | 'closed';
   readonly blast: BlastClass;
+  /** What follows when the window lacks the time for it. */
+  readonly whenLate: 'skip' | 'abort';
   readonly settings: ServerTaskSettings;
 }
 
@@ -25,7 +27,8 @@ export function planServerTasks(
       id = `${settings.task}-${number}`;
     }
     taken.add(id);
-    return { id, stage: settings.stage, blast: blastOf(settings), settings };
+    const whenLate = settings.whenLate ?? (settings.task === 'command' ? 'abort' : 'skip');
+    return { id, stage: settings.stage, blast: blastOf(settings), whenLate, settings };
   });
 }
 

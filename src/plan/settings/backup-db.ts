@@ -18,8 +18,8 @@ export const backupDbShape = {
   ...backupCopiesShape,
 };
 
-export const backupDbGroup = group(backupDbShape).superRefine((settings, { addIssue }) => {
+export const backupDbGroup = group(backupDbShape).superRefine((settings, context) => {
   const problem = unencryptedCopy(settings);
   if (problem === undefined) return;
-  addIssue({ code: 'custom', path: ['copies', problem.index], message: problem.message });
+  context.addIssue({ code: 'custom', path: ['copies', problem.index], message: problem.message });
 });

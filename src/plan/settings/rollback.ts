@@ -7,6 +7,12 @@ export const rollbackShape = {
     description:
       'What a failure after the first change of schema or data leads to: `rollback` restores and reopens, `hold` stays closed and calls people.',
   }),
+  reserve: setting(duration().optional(), {
+    form: 'text',
+    description:
+      'Time that the window always keeps for going back: work that would run into it is not begun. By default what the restore test took.',
+    example: '5m',
+  }),
   'session-timeout': setting(duration().prefault('10s'), {
     form: 'text',
     description: 'How long sessions may take to end before a restore point is taken or swapped in.',

@@ -11,6 +11,7 @@ import {
   line,
   setting,
 } from '../setting-types.ts';
+import { whenLate } from './when-late.ts';
 
 const tables = z
   .union(
@@ -28,6 +29,17 @@ const common = {
     .describe('Name in record and report; by default the task with its number.'),
   'lock-timeout': duration().optional().describe('How long its statements wait for a lock.'),
   'statement-timeout': duration().optional().describe('How long a statement of it may run.'),
+  'when-late': whenLate('`abort` for what changes schema or data, else `skip`'),
+};
+const heldBackPolicy = z.enum(['skip', 'fail'], 'is skip or fail');
+/** Of tasks that can run while the public is served. */
+const servable = {
+  ...common,
+  'when-held-back': heldBackPolicy
+    .optional()
+    .describe(
+      'What follows when it cannot be done without harming the public: `skip` the task, or `fail` the step.',
+    ),
 };
 
 const consent = z
@@ -39,7 +51,7 @@ const consent = z
 
 const vacuum = group({
   task: z.literal('vacuum').describe('Removes dead rows and, unless told not to, analyzes.'),
-  ...common,
+  ...servable,
   stage: stage.prefault('online').describe(stageDescription),
   tables,
   analyze: z
@@ -64,13 +76,13 @@ const vacuum = group({
   );
 const analyze = group({
   task: z.literal('analyze').describe("Renews the planner's statistics."),
-  ...common,
+  ...servable,
   stage: stage.prefault('online').describe(stageDescription),
   tables,
 });
 const reindex = group({
   task: z.literal('reindex').describe('Rebuilds indexes and repairs invalid ones.'),
-  ...common,
+  ...servable,
   stage: stage.prefault('online').describe(stageDescription),
   tables,
   concurrently: z
@@ -128,7 +140,7 @@ const migrate = group({
 );
 const sql = group({
   task: z.literal('sql').describe('Runs your SQL, for instance to archive old rows.'),
-  ...common,
+  ...servable,
   stage: stage.prefault('closed').describe(stageDescription),
   sql: z.string('is SQL').min(1).describe('Statements.'),
   transaction: z
@@ -150,11 +162,12 @@ const archive = group({
   task: z
     .literal('archive')
     .describe('Moves rows of a table into an archive table or into compressed CSV files.'),
-  ...common,
-  stage: z
-    .literal('closed', 'is closed')
+  ...servable,
+  stage: stage
     .prefault('closed')
-    .describe('Always `closed`: after the restore point was taken.'),
+    .describe(
+      'When: `closed`, after the restore point was taken, so that a rollback brings the rows back; or `online`, in small steps while the public is served, after a verified backup of the same window: no rollback brings the rows back then, they stay archived.',
+    ),
   table: line().describe('The table that rows are taken from, with its schema.'),
   where: z
     .string('is an SQL condition')
@@ -175,8 +188,12 @@ const archive = group({
     .min(1, 'is at least 1')
     .max(1_000_000, 'is at most 1000000')
     .prefault(10_000)
-    .describe('Rows moved in one transaction.'),
-  pause: duration().optional().describe('Pause between batches, so that others get their turn.'),
+    .describe('Rows moved in one transaction; online, fewer after it had to give way to others.'),
+  pause: duration()
+    .optional()
+    .describe(
+      'Pause between batches, so that others get their turn; by default none while closed, and online as long as the batch took.',
+    ),
 }).refine(
   (task) => (task.into === undefined) !== (task.folder === undefined),
   'has either into (an archive table) or folder (for CSV files)',
@@ -185,7 +202,7 @@ const refresh = group({
   task: z
     .literal('refresh')
     .describe('Refreshes materialized views, each after those that it reads from.'),
-  ...common,
+  ...servable,
   stage: stage.prefault('online').describe(stageDescription),
   views: z
     .union(
@@ -207,7 +224,7 @@ const repack = group({
     .describe(
       'Writes tables anew without their gaps by pg_repack, while readers and writers go on.',
     ),
-  ...common,
+  ...servable,
   stage: stage.prefault('online').describe(stageDescription),
   tables,
 });
@@ -215,7 +232,7 @@ const optimizeQueries = group({
   task: z
     .literal('optimize-queries')
     .describe('Advises on queries, indexes, bloat, sequences and wraparound; changes nothing.'),
-  ...common,
+  ...servable,
   stage: stage.prefault('online').describe(stageDescription),
   'at-most': z
     .int('is a whole number')
@@ -263,6 +280,29 @@ export const runDbMaintenanceShape = {
   'lock-timeout': setting(duration().prefault('10s'), {
     form: 'text',
     description: 'How long a statement waits for a lock; a task may set its own.',
+  }),
+  'online-max-blocked': setting(duration().prefault('100ms'), {
+    form: 'text',
+    description:
+      'How long a session of the application may wait for an online task: before that, the task gives way (its statement is cancelled) and tries again later.',
+  }),
+  'online-max-latency': setting(duration().optional(), {
+    form: 'text',
+    description:
+      'How slow the application may answer during an online task (median of the `http` smoke tests, else of the public URL) before the task gives way; by default three times the median before the task, and at least 100 ms more.',
+  }),
+  'online-tries': setting(
+    z.int('is a whole number').min(1, 'is at least 1').max(100, 'is at most 100').prefault(5),
+    {
+      form: 'number',
+      description:
+        'How often an online task tries each table, index, view or batch before it is given up.',
+    },
+  ),
+  'when-held-back': setting(heldBackPolicy.prefault('skip'), {
+    form: 'text',
+    description:
+      'What follows when an online task cannot be done without harming the public, or does not get its locks: `skip` it and say so, or `fail` the step; a task may decide for itself.',
   }),
   'statement-timeout': setting(duration().prefault('30m'), {
     form: 'text',

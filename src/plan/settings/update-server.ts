@@ -12,6 +12,7 @@ import {
   line,
   setting,
 } from '../setting-types.ts';
+import { whenLate } from './when-late.ts';
 
 const stage = z.enum(['online', 'closed'], 'is online (before closing) or closed');
 const stageDescription =
@@ -41,6 +42,7 @@ const common = {
     .describe(
       'Where: `control`, `web`, `database`, `workers`, or one host of the plan; several hosts one after another.',
     ),
+  'when-late': whenLate('`skip`'),
 };
 
 const packageName = z
@@ -234,6 +236,7 @@ const command = group({
     .describe(
       'Where: `control`, `web`, `database`, `workers`, or one host of the plan; several hosts one after another.',
     ),
+  'when-late': whenLate('`abort`'),
   stage: stage.prefault('closed').describe(stageDescription),
   command: argv('the command').describe(`The task: ${commandText}.`),
   'working-directory': absolutePath()

@@ -1,0 +1,121 @@
+import { planTasks } from '../phases/run-db-maintenance.ts';
+import { serverTasksChangeData } from '../phases/server-tasks/planned-tasks.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { DatabaseSize, PredictableStep } from '../plan/prediction.ts';
+import type { TaskSettings } from '../plan/settings/run-db-maintenance.ts';
+import type { Database } from '../ports/database.ts';
+import { predictableServerSteps } from './predictable-server-steps.ts';
+import { predictableServiceSteps } from './services.ts';
+
+/** Bytes that tasks for named tables work through, by task. */
+export async function tableSizes(
+  plan: Plan,
+  database: Database | undefined,
+  isThere: boolean,
+): Promise<ReadonlyMap<string, DatabaseSize>> {
+  const sizes = new Map<string, DatabaseSize>();
+  if (database === undefined || !isThere) return sizes;
+  for (const { id, settings } of planTasks(plan.runDbMaintenance.tasks)) {
+    const tables = tablesOf(settings);
+    if (tables === undefined) continue;
+    // A name that is refused is told by the checks.
+    const size = await database.sizeOf(tables).catch(() => undefined);
+    if (size !== undefined) sizes.set(id, size);
+  }
+  return sizes;
+}
+
+/** The relations that a task names; `undefined` when it is for all, or for none that can be told. */
+function tablesOf(task: TaskSettings): readonly string[] | undefined {
+  const named = (names: readonly string[] | 'all'): readonly string[] | undefined =>
+    names === 'all' ? undefined : names;
+  switch (task.task) {
+    case 'vacuum':
+    case 'analyze':
+    case 'reindex':
+    case 'repack':
+      return named(task.tables);
+    case 'refresh':
+      return named(task.views);
+    case 'archive':
+      return [task.table];
+    default:
+      return undefined;
+  }
+}
+
+function sizeOf(size: DatabaseSize | undefined): { size?: DatabaseSize } {
+  return size === undefined ? {} : { size };
+}
+
+/** The steps of a window that take time, in order. */
+export function predictableSteps(
+  plan: Plan,
+  sizes: ReadonlyMap<string, DatabaseSize>,
+): readonly PredictableStep[] {
+  const tasks = planTasks(plan.runDbMaintenance.tasks);
+  const work = {
+    vacuum: 'scan',
+    analyze: 'scan',
+    reindex: 'rebuild',
+    migrate: 'moment',
+    sql: 'moment',
+    archive: 'scan',
+    refresh: 'rebuild',
+    repack: 'rewrite',
+    'optimize-queries': 'moment',
+  } as const;
+  const workOf = ({ settings }: (typeof tasks)[number]): PredictableStep['work'] =>
+    settings.task === 'vacuum' && settings.full ? 'rewrite' : work[settings.task];
+  const steps = (stage: 'online' | 'closed'): PredictableStep[] =>
+    tasks
+      .filter((task) => task.stage === stage)
+      .map((task) => ({
+        phase: 'run-db-maintenance',
+        step: `task-${task.id}`,
+        closed: stage === 'closed',
+        work: workOf(task),
+        skippable: task.whenLate === 'skip',
+        ...sizeOf(sizes.get(task.id)),
+      }));
+  const changes =
+    tasks.some((task) => task.blast !== 'none' && task.stage === 'closed') ||
+    serverTasksChangeData(plan.updateServer.tasks);
+  const needsCopy = changes && plan.runDbMaintenance.restorePoint !== 'dump';
+  const needsDump = changes && plan.runDbMaintenance.restorePoint === 'dump';
+  return [
+    { phase: 'backup-db', step: 'dump-online', closed: false, work: 'dump' },
+    { phase: 'backup-db', step: 'restore-test-online', closed: false, work: 'restore' },
+    ...steps('online'),
+    ...predictableServerSteps(plan, 'online'),
+    { phase: 'enable-maintenance', step: 'hook', closed: false, work: 'moment' },
+    { phase: 'enable-maintenance', step: 'flag', closed: true, work: 'moment', guessSeconds: 0.2 },
+    { phase: 'enable-maintenance', step: 'drain', closed: true, work: 'moment', guessSeconds: 0.3 },
+    ...predictableServiceSteps(plan, 'stop'),
+    ...(needsCopy
+      ? [{ phase: 'run-db-maintenance', step: 'clone', closed: true, work: 'copy' } as const]
+      : []),
+    ...(needsDump
+      ? [
+          { phase: 'run-db-maintenance', step: 'dump-closed', closed: true, work: 'dump' } as const,
+          {
+            phase: 'run-db-maintenance',
+            step: 'restore-test-closed',
+            closed: true,
+            work: 'restore',
+          } as const,
+        ]
+      : []),
+    ...steps('closed'),
+    ...predictableServerSteps(plan, 'closed'),
+    ...predictableServiceSteps(plan, 'start'),
+    { phase: 'smoke-test', step: 'checks', closed: true, work: 'moment' },
+    {
+      phase: 'disable-maintenance',
+      step: 'lift-flag',
+      closed: true,
+      work: 'moment',
+      guessSeconds: 0.2,
+    },
+  ];
+}
