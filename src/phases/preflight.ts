@@ -7,11 +7,13 @@ import type { Check } from '../ports/maintenance-mode.ts';
 import { admit, type ExistingRecord } from '../record/admission.ts';
 import { hasFailed, type SmokeResult } from '../record/status.ts';
 import { checkDatabase, checkDisk, checkProperties, inspectDatabase } from './database-checks.ts';
+import { checkCopies } from './backups/copy-checks.ts';
 import { checkGates } from './gate-checks.ts';
 import { checkDoors, checkHealthPath, checkHosts } from './host-checks.ts';
 import { checkDrainable } from './load-balancer.ts';
 import type { PhaseContext } from './phase.ts';
 import { checkCode } from './code.ts';
+import { checkStandby } from './restore-points/standby-checks.ts';
 import { checkServices } from './services/check.ts';
 import { previewServers, type ServerPreview } from './server-preview.ts';
 import { runChecks } from './smoke-test.ts';
@@ -60,9 +62,11 @@ export async function preflight(context: PreflightContext): Promise<PreflightRes
         checkProperties(context, facts),
       )),
       ...(await guarded('disk', 'Disk space', checkDisk(context, facts))),
+      ...(await guarded('standby', 'Replica as restore point', checkStandby(context))),
       ...(await guarded('tasks', 'Tasks', checkTasks(context))),
     );
   }
+  checks.push(...(await guarded('backup-copies', 'Copies of the backup', checkCopies(context))));
   const servers = await previewServers(context);
   checks.push(...servers.checks);
   const smokeTests = context.plan.smokeTest.checks.length === 0 ? [] : await runChecks(context);

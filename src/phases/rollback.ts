@@ -14,6 +14,7 @@ import { liftFlag } from './reopening.ts';
 import { finishReopening } from './reopening-owed.ts';
 import { requireMode } from './requirements.ts';
 import { goBack } from './restore-point.ts';
+import { giveStandbyBack } from './restore-points/standby-borrowing.ts';
 import { unseal } from './sealed-database.ts';
 import { startServices } from './services/start.ts';
 import { quietServices } from './services/stop.ts';
@@ -269,6 +270,7 @@ async function finish(context: PhaseContext): Promise<void> {
 async function cleanUp(context: PhaseContext): Promise<void> {
   const { record, database, mode } = context;
   if (mode !== undefined && record.status.maintenance !== undefined) await giveBack(context, phase);
+  await returnStandby(context);
   if (database === undefined) return;
   const { windowId } = record.status;
   for (const role of ['scratch', 'restored', 'restore_point'] as const) {
@@ -286,6 +288,15 @@ async function cleanUp(context: PhaseContext): Promise<void> {
       },
       describe: () => 'it is gone',
     });
+  }
+}
+
+/** A replica that does not come back keeps no site closed: the report tells what is left to do. */
+async function returnStandby(context: PhaseContext): Promise<void> {
+  try {
+    await giveStandbyBack(context, phase, 'return-standby');
+  } catch (error) {
+    context.progress.warning(failureOf(error).message);
   }
 }
 

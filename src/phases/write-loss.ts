@@ -39,6 +39,8 @@ export async function lossFoundClosed(
   // A window that was about to reopen may have been open, although nobody could prove it.
   const mayHaveOpened = rollback.from === 'reopened' || writesAtReopening !== undefined;
   if (!mayHaveOpened) return undefined;
+  // A promoted replica has the database under the same oid, and counts writes anew.
+  if (standbySwapBegan(context)) return undefined;
   const database = requireDatabase(context);
   if (
     before === undefined ||
@@ -49,6 +51,14 @@ export async function lossFoundClosed(
   await unseal(context, callingPhase);
   const lost = await lostWrites(context);
   return lost === undefined ? undefined : describeLoss(context, lost);
+}
+
+/** Whether a rollback to a replica has begun to stop the failed primary: what was written has been looked at. */
+function standbySwapBegan({ record: { status, journal } }: PhaseContext): boolean {
+  return (
+    liveRestorePoint(status)?.kind === 'standby' &&
+    journal.some(({ phase, step }) => phase === 'rollback' && step === 'keep-failed')
+  );
 }
 
 /** What the record says of a loss that an operator consented to. */

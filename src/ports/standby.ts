@@ -135,7 +135,14 @@ export interface Standby {
   places(facts: StandbyFacts): Promise<Readonly<Record<ServerRole, ServerPlace>>>;
   /** Where the primary's log ends, flushed. */
   primaryPosition(): Promise<LogPosition>;
-  progress(): Promise<ReplicaProgress>;
+  /**
+   * Writes a message with the window's id into the primary's log, for people who read it, and flushes it: with it is
+   * everything that was committed before, also by sessions that do not wait for that (synchronous_commit off).
+   * @returns where the log ends then
+   */
+  markPosition(windowId: string): Promise<LogPosition>;
+  /** Of a replica in recovery, asked through its own connection, or that of the application once it has its port. */
+  progress(through: 'application' | 'replica'): Promise<ReplicaProgress>;
   hasSlot(name: string): Promise<boolean>;
   /** A physical slot that keeps the log from now on. */
   createSlot(name: string): Promise<void>;
@@ -177,6 +184,6 @@ export interface Standby {
 /** Where the primary listens, for the replica that takes its place. */
 export interface TakenPlace {
   readonly port: number;
-  readonly listenAddresses: string | undefined;
-  readonly socketFolders: string | undefined;
+  readonly listenAddresses?: string | undefined;
+  readonly socketFolders?: string | undefined;
 }

@@ -29,6 +29,8 @@ export const restorePointSchema = z.discriminatedUnion('kind', [
     dataDirectory: z.string(),
     /** The position in the primary's log up to which it has everything. */
     position: z.string(),
+    /** Where the primary's log ended when it was stopped: nothing from beyond can be in it. */
+    until: z.string(),
     systemIdentifier: z.string(),
     timeline: z.number(),
     /** Replication slot of ours that makes the primary keep its log meanwhile. */

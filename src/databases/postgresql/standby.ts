@@ -79,9 +79,16 @@ export function postgresqlStandby(options: StandbyOptions): Standby {
     }),
     places: (facts) => placesOf(options, facts),
     primaryPosition: () => primaryPosition(primary),
-    progress: () => replicaProgress(replica),
-    hasSlot: async (name) =>
-      (await primaryFacts(primary)).slots.some((slot) => slot.name === name),
+    markPosition: async (windowId) => {
+      await primary.execute(
+        `SELECT pg_catalog.pg_logical_emit_message(true, 'maintenance-window', ${quoteLiteral(windowId)})`,
+        // As a commit of our own, flushed here; other replicas are not waited for.
+        { timeoutSeconds: 15, settings: { synchronous_commit: 'local' } },
+      );
+      return primaryPosition(primary);
+    },
+    progress: (through) => replicaProgress(through === 'application' ? primary : replica),
+    hasSlot: async (name) => (await primaryFacts(primary)).slots.some((slot) => slot.name === name),
     createSlot: (name) =>
       primary.execute(
         `SELECT pg_catalog.pg_create_physical_replication_slot(${quoteLiteral(name)}, true)`,
@@ -146,7 +153,8 @@ export function postgresqlStandby(options: StandbyOptions): Standby {
       fail({
         code: 'standby-switch-failed',
         message: `standby.switch-command (\`${program}\` on ${lead.host.name}) ${result.timedOut ? `did not end within ${String(seconds)} s` : `ended with exit code ${String(result.exitCode)}`}.`,
-        state: 'The replica is promoted, and the application is not led to it; the failed primary is stopped.',
+        state:
+          'The replica is promoted, and the application is not led to it; the failed primary is stopped.',
         next: 'Lead the application to the promoted replica by hand, then run `rollback` again: it looks first.',
       });
     },

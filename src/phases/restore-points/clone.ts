@@ -8,8 +8,7 @@ import type { PhaseContext } from '../phase.ts';
 import { requireDatabase } from '../requirements.ts';
 import { seal, unseal } from '../sealed-database.ts';
 import type { ObstacleContext, RestorePointMaker } from './kind.ts';
-import { swapByName } from './name-swap.ts';
-import { countRows } from './row-proof.ts';
+import { propertiesBefore, replacementGone, swapByName } from './name-swap.ts';
 
 const phase = 'run-db-maintenance';
 
@@ -18,8 +17,13 @@ export const clonePoint: RestorePointMaker<RestorePointOf<'clone'>> = {
   obstacle,
   take,
   async goBack(context, point) {
-    const failed = await swapByName(context, point.oid);
-    await countRows(context, undefined);
+    const database = requireDatabase(context);
+    const clone =
+      (await database.identify({ oid: point.oid })) ?? replacementGone(context, point.oid);
+    // Once it has the application's name others may write to it; before, nobody could.
+    if (clone.name !== database.name) refuseChanged(point, clone.bytes);
+    const failed = await swapByName(context, clone);
+    await proveClone(context, point);
     return failed;
   },
   async release({ database, record, clock, progress }, point) {
@@ -57,6 +61,51 @@ export const clonePoint: RestorePointMaker<RestorePointOf<'clone'>> = {
   },
 };
 
+/** Nobody can connect to a clone, so its size says whether it is what was copied; the server may vacuum it all the same. */
+function refuseChanged({ database, bytes }: RestorePointOf<'clone'>, now: number): void {
+  if (Math.abs(now - bytes) <= 1024 * 1024 + bytes * 0.01) return;
+  fail({
+    code: 'restore-point-changed',
+    message: `The restore point ${database} has ${now} bytes; it had ${bytes} when it was made.`,
+    state: 'Nothing was restored; the failed database still has its name.',
+    next: 'Find out who changed it (ALLOW_CONNECTIONS was false); restore the verified backup by hand, or repair forward.',
+  });
+}
+
+/**
+ * Proves that the application's name leads to the clone, without reading its data: going back takes as long for a
+ * terabyte as for a megabyte. What was copied file by file and then closed to everybody is what it was.
+ */
+async function proveClone(context: PhaseContext, point: RestorePointOf<'clone'>): Promise<void> {
+  const database = requireDatabase(context);
+  const { allowsConnections } = propertiesBefore(context);
+  await runStep(context, 'rollback', {
+    id: 'prove-clone',
+    title: `Prove that ${database.name} is the restore point`,
+    blast: 'none',
+    observe: () => Promise.resolve(undefined),
+    perform: async () => {
+      const oid = allowsConnections
+        ? await database.queryValue(
+            'SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()',
+            { timeoutSeconds: 30 },
+          )
+        : String((await database.identify({ name: database.name }))?.oid);
+      if (oid !== String(point.oid)) {
+        return fail({
+          code: 'restore-point-unproved',
+          message: `The name ${database.name} leads to oid ${oid ?? 'none'}, not to the restore point's ${point.oid}.`,
+          state: 'The site is closed.',
+          next: 'Look at pg_database for who renames databases at the same time; then run `rollback` again.',
+        });
+      }
+      return { oid: point.oid, bytes: point.bytes };
+    },
+    describe: ({ oid, bytes }) =>
+      `${allowsConnections ? 'a session answers from' : 'the name leads to'} oid ${oid}, the copy of ${formatBytes(bytes)} that nobody could change since`,
+  });
+}
+
 async function obstacle(context: ObstacleContext): Promise<string | undefined> {
   const { plan, fleet, database } = context;
   if (database === undefined) return 'the plan names no database';
@@ -67,6 +116,11 @@ async function obstacle(context: ObstacleContext): Promise<string | undefined> {
     return `the role ${facts.role} does not own the database`;
   if (!facts.canEndSessions)
     return `the role ${facts.role} may not end other sessions (pg_signal_backend)`;
+  if (facts.preparedTransactions.length > 0) {
+    return `prepared transactions (${facts.preparedTransactions.map(({ id }) => id).join(', ')}) keep the database from being copied`;
+  }
+  const bound = subscriptionObstacle(facts);
+  if (bound !== undefined) return bound;
   const free = await freeDataBytes(fleet.database, facts);
   if (free !== undefined && free < facts.bytes + plan.preflight.freeDisk) {
     return `the data folder has ${formatBytes(free)} free for ${formatBytes(facts.bytes)}`;

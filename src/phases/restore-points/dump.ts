@@ -1,5 +1,6 @@
 import type { RestorePointOf } from '../../record/restore-point.ts';
 import type { BackupReceipt } from '../../record/backup-receipt.ts';
+import type { DatabaseIdentity } from '../../ports/database.ts';
 import { runStep } from '../../record/step.ts';
 import { restoreBackup } from '../backups/restoration.ts';
 import { refuseDifference } from '../backups/row-comparison.ts';
@@ -8,7 +9,7 @@ import { databaseName } from '../database-names.ts';
 import type { PhaseContext } from '../phase.ts';
 import { requireDatabase } from '../requirements.ts';
 import type { RestorePointMaker } from './kind.ts';
-import { propertiesBefore, swapByName } from './name-swap.ts';
+import { propertiesBefore, replacementGone, swapByName } from './name-swap.ts';
 import { countRows } from './row-proof.ts';
 
 const phase = 'run-db-maintenance';
@@ -45,13 +46,16 @@ export async function goBackToBackup(
   return failed;
 }
 
-/** @returns the oid of the restored database */
-async function restoredBeside(context: PhaseContext, backup: BackupReceipt): Promise<number> {
+async function restoredBeside(
+  context: PhaseContext,
+  backup: BackupReceipt,
+): Promise<DatabaseIdentity> {
   const { record } = context;
   const database = requireDatabase(context);
   const before = propertiesBefore(context);
   const known = record.status.rollback?.replacementOid;
-  if (known !== undefined && (await database.identify({ oid: known })) !== undefined) return known;
+  const whole = known === undefined ? undefined : await database.identify({ oid: known });
+  if (whole !== undefined) return whole;
   const target = databaseName(database.name, record.status.windowId, 'restored');
   const { oid } = await runStep(context, 'rollback', {
     id: 'restore-backup',
@@ -72,7 +76,7 @@ async function restoredBeside(context: PhaseContext, backup: BackupReceipt): Pro
     describe: () =>
       `${backup.totalRows} rows in ${Object.keys(backup.rows).length} tables, equal to the manifest`,
   });
-  return oid;
+  return (await database.identify({ oid })) ?? replacementGone(context, oid);
 }
 
 /** A restore leaves the planner without statistics. */

@@ -18,7 +18,10 @@ export interface RestorePointMaker<Point extends RestorePoint = RestorePoint> {
 }
 
 /** What can be asked before there is a record, as preflight does. */
-export type ObstacleContext = Pick<PhaseContext, 'plan' | 'fleet' | 'database' | 'variable'>;
+export type ObstacleContext = Pick<
+  PhaseContext,
+  'plan' | 'fleet' | 'database' | 'standby' | 'variable'
+>;
 
 /** What the books are closed with. */
 export type ReleaseContext = Pick<
@@ -28,6 +31,7 @@ export type ReleaseContext = Pick<
   | 'clock'
   | 'progress'
   | 'database'
+  | 'standby'
   | 'fleet'
   | 'runner'
   | 'workspace'

@@ -1,5 +1,5 @@
 import { fail } from '../../ports/failure.ts';
-import type { DatabaseProperties } from '../../ports/database.ts';
+import type { DatabaseIdentity, DatabaseProperties } from '../../ports/database.ts';
 import { runStep } from '../../record/step.ts';
 import { databaseName } from '../database-names.ts';
 import type { PhaseContext } from '../phase.ts';
@@ -23,62 +23,62 @@ export function propertiesBefore({ record }: PhaseContext): DatabaseProperties {
 
 /**
  * Gives the application's name to another database of the same server, and its properties; the failed one is kept
- * under a name of its own.
- * @param replacement its oid: names change
+ * under a name of its own. Databases are told apart by oid, for names are what changes.
+ * @param replacement as it is now
  * @returns the failed database's name
  */
-export async function swapByName(context: PhaseContext, replacement: number): Promise<string> {
+export async function swapByName(
+  context: PhaseContext,
+  replacement: Pick<DatabaseIdentity, 'oid' | 'name'>,
+): Promise<string> {
   const { record } = context;
   const database = requireDatabase(context);
   const before = propertiesBefore(context);
   const failed = databaseName(database.name, record.status.windowId, 'failed');
   const begun = record.status.rollback;
-  if (begun !== undefined) {
+  if (begun !== undefined && begun.replacementOid !== replacement.oid) {
     await record.update({
       rollback: {
         ...begun,
-        replacementOid: replacement,
+        replacementOid: replacement.oid,
         failedOid: before.oid,
         failedDatabase: failed,
       },
     });
   }
-  const nameOf = async (oid: number): Promise<string | undefined> =>
-    (await database.identify({ oid }))?.name;
-
-  if ((await nameOf(replacement)) !== database.name) {
-    if ((await nameOf(before.oid)) === database.name) await seal(context, phase);
+  if (replacement.name !== database.name) {
+    const original = await database.identify({ oid: before.oid });
+    if (original?.name === database.name) await seal(context, phase);
     await runStep(context, phase, {
       id: 'keep-failed',
       title: `Keep the failed database as ${failed}`,
       blast: 'data',
-      observe: async () => ((await nameOf(before.oid)) === failed ? { name: failed } : undefined),
+      observe: () =>
+        Promise.resolve(
+          original?.name === failed ? { name: failed, isThere: true } : undefined,
+        ),
       perform: async () => {
-        if ((await nameOf(before.oid)) === undefined) return { name: failed };
+        if (original === undefined) return { name: failed, isThere: false };
         await database.rename(database.name, failed);
-        return { name: failed };
+        return { name: failed, isThere: true };
       },
-      describe: ({ name }) => `it is ${name} and lets nobody in`,
+      describe: ({ name, isThere }) =>
+        isThere
+          ? `it is ${name} and lets nobody in`
+          : 'there is none any more: somebody dropped it',
     });
   }
   await runStep(context, phase, {
     id: 'swap-in',
     title: `Give the restore point the name ${database.name}`,
     blast: 'data',
-    observe: async () =>
-      (await nameOf(replacement)) === database.name ? { oid: replacement } : undefined,
+    observe: () =>
+      Promise.resolve(
+        replacement.name === database.name ? { oid: replacement.oid } : undefined,
+      ),
     perform: async () => {
-      const current = await nameOf(replacement);
-      if (current === undefined) {
-        return fail({
-          code: 'restore-point-gone',
-          message: `The restore point (oid ${replacement}) is not there any more.`,
-          state: `The failed database is kept as ${failed}; no database has the name ${database.name}.`,
-          next: `Restore the verified backup by hand, or rename ${failed} back.`,
-        });
-      }
-      await database.rename(current, database.name);
-      return { oid: replacement };
+      await database.rename(replacement.name, database.name);
+      return { oid: replacement.oid };
     },
     describe: ({ oid }) => `oid ${oid} is ${database.name} now`,
   });
@@ -94,4 +94,15 @@ export async function swapByName(context: PhaseContext, replacement: number): Pr
     describe: ({ owner }) => `owner ${owner}, grants, settings and limits are as before`,
   });
   return failed;
+}
+
+/** What a rollback needs and is not there any more. */
+export function replacementGone({ record }: PhaseContext, oid: number): never {
+  const { failedDatabase } = record.status.rollback ?? {};
+  return fail({
+    code: 'restore-point-gone',
+    message: `The restore point (oid ${oid}) is not there any more.`,
+    state: `The failed database was not touched in this run${failedDatabase === undefined ? '' : `; an earlier one may have renamed it to ${failedDatabase}`}.`,
+    next: 'Restore the verified backup by hand, or repair the database forward.',
+  });
 }

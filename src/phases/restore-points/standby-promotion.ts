@@ -1,0 +1,300 @@
+import { fail } from '../../ports/failure.ts';
+import { reaches, type LogPosition } from '../../ports/log-position.ts';
+import { controlInWords } from '../../ports/server-place.ts';
+import type { ReplicaProgress, ServerIdentity } from '../../ports/standby.ts';
+import type { RestorePointOf } from '../../record/restore-point.ts';
+import { failedPrimary, type BorrowedStandby } from '../../record/standby.ts';
+import { runStep } from '../../record/step.ts';
+import type { PhaseContext } from '../phase.ts';
+import { countRows } from './row-proof.ts';
+import { requireBorrowed, requireStandby, until } from './standby-borrowing.ts';
+
+const phase = 'rollback';
+type Point = RestorePointOf<'standby'>;
+
+/** The connection by which the promoted server is asked. */
+const throughOf = ({ reachedBy }: BorrowedStandby): 'application' | 'replica' =>
+  reachedBy === 'port' ? 'application' : 'replica';
+
+/**
+ * Stops the failed primary and has the replica take its place. Each step looks at files, processes and servers first,
+ * so that a killed rollback is gone on with.
+ */
+export async function promoteStandby(context: PhaseContext, point: Point): Promise<string> {
+  const { record, clock } = context;
+  const borrowed = requireBorrowed(context);
+  const failed = failedPrimary(borrowed);
+  await findReplica(context, borrowed, point);
+  const begun = record.status.rollback;
+  if (begun !== undefined) {
+    await record.update({ rollback: { ...begun, failedDatabase: failed } });
+  }
+  await stopPrimary(context, borrowed);
+  await startReplica(context, borrowed);
+  await promote(context, borrowed, point);
+  await swapIn(context, borrowed, point);
+  if (borrowed.promotedAt === undefined) {
+    await record.update({ standby: { ...borrowed, promotedAt: clock.now().toISOString() } });
+  }
+  await countRows(context, undefined);
+  return failed;
+}
+
+/** Looks at the replica before the primary is stopped: without it nothing is touched. */
+async function findReplica(
+  context: PhaseContext,
+  { replica }: BorrowedStandby,
+  point: Point,
+): Promise<void> {
+  const { windowId } = context.record.status;
+  const standby = requireStandby(context);
+  await runStep(context, phase, {
+    id: 'find-standby',
+    title: `Find the replica as it was stopped (${replica.dataDirectory} on ${replica.host})`,
+    blast: 'none',
+    observe: () => Promise.resolve(undefined),
+    perform: async () => {
+      const state = await standby.state('replica', replica);
+      const settings = await standby.ownSettings(replica, windowId);
+      if (state.systemIdentifier !== point.systemIdentifier) {
+        return moved('another cluster is in its place', point);
+      }
+      const isPromoted = state.timeline > point.timeline;
+      // Without our settings it could receive: what it has since is unknown.
+      if (settings === 'none' && !isPromoted) {
+        return moved('its settings lead to the primary again', point);
+      }
+      if (!isPromoted && !reaches(point.until, state.recoveryEnd)) {
+        return moved(
+          `its data is at ${state.recoveryEnd}, and was stopped at ${point.until}`,
+          point,
+        );
+      }
+      return { state: state.clusterState, position: state.recoveryEnd };
+    },
+    describe: ({ state, position }) => `its data is ${state}, up to ${position}`,
+  });
+}
+
+function moved(how: string, { dataDirectory, host }: Point): never {
+  return fail({
+    code: 'restore-point-moved',
+    message: `The replica in ${dataDirectory} on ${host} is not the restore point any more: ${how}.`,
+    state: 'The failed database was not touched.',
+    next: 'Find out who started it. Go back to the verified backup by hand, or repair the database.',
+  });
+}
+
+async function stopPrimary(context: PhaseContext, { primary }: BorrowedStandby): Promise<void> {
+  const standby = requireStandby(context);
+  const { serverTimeout: seconds } = context.plan.standby;
+  const observe = async (): Promise<{ state: string; forced: boolean } | undefined> => {
+    const { isRunning, clusterState } = await standby.state('primary', primary);
+    return isRunning ? undefined : { state: clusterState, forced: false };
+  };
+  await runStep(context, phase, {
+    id: 'keep-failed',
+    title: `Stop the failed primary and keep its data (${primary.dataDirectory} on ${primary.host})`,
+    blast: 'data',
+    observe,
+    perform: async () => {
+      const { systemIdentifier } = await standby.state('primary', primary);
+      if (systemIdentifier !== primary.systemIdentifier) {
+        return fail({
+          code: 'standby-unfit',
+          message: `Another cluster is in ${primary.dataDirectory} on ${primary.host}: its system identifier is ${systemIdentifier}.`,
+          state: 'Nothing was stopped.',
+          next: 'Find the primary, and go back by hand: stop it, promote the replica.',
+        });
+      }
+      // What was written is in its log, however it is stopped; nobody may keep the rollback waiting.
+      const { forced } = await standby.stop('primary', primary, { seconds, force: true });
+      const found = await observe();
+      return { state: found?.state ?? 'unknown', forced };
+    },
+    describe: ({ state, forced }) =>
+      `its server is stopped${forced ? ' without waiting for its sessions' : ''}, its data is ${state}`,
+  });
+}
+
+async function startReplica(context: PhaseContext, borrowed: BorrowedStandby): Promise<void> {
+  const standby = requireStandby(context);
+  const { windowId } = context.record.status;
+  const { replica, taken, reachedBy } = borrowed;
+  const seconds = context.plan.standby.serverTimeout;
+  const like = reachedBy === 'port' ? taken : undefined;
+  await runStep(context, phase, {
+    id: 'configure-standby',
+    title:
+      like === undefined
+        ? 'Have the replica wait for nobody, once it is the primary'
+        : `Have the replica listen where the primary did (port ${like.port})`,
+    blast: 'data',
+    observe: async () =>
+      (await standby.ownSettings(replica, windowId)) === 'promotion'
+        ? { settings: 'promotion' }
+        : undefined,
+    perform: async () => {
+      // It reads them when it starts, should somebody have started it.
+      await standby.stop('replica', replica, { seconds, force: false });
+      await standby.writeOwnSettings(replica, windowId, 'promotion', like);
+      return { settings: await standby.ownSettings(replica, windowId) };
+    },
+    describe: () => `written at the end of its postgresql.auto.conf`,
+  });
+  await runStep(context, phase, {
+    id: 'start-standby',
+    title: `Start the replica${like === undefined ? '' : ` on port ${like.port}`}`,
+    blast: 'data',
+    observe: async () =>
+      (await standby.state('replica', replica)).isRunning
+        ? await answering(context, borrowed, 0)
+        : undefined,
+    perform: async () => {
+      await standby.start('replica', replica, { seconds, port: like?.port });
+      return (
+        (await answering(context, borrowed, seconds)) ??
+        fail({
+          code: 'standby-server-not-started',
+          message: `The replica in ${replica.dataDirectory} on ${replica.host} runs, but does not answer ${like === undefined ? 'at its own connection' : 'where the primary did'}.`,
+          state: `The failed primary is stopped, and its data intact; the replica is not promoted.`,
+          next: `Look at the log of the replica, then run \`rollback\` with force again. To go on with the failed database instead, stop the replica and start the primary by ${controlInWords(borrowed.primary)}.`,
+        })
+      );
+    },
+    describe: ({ systemIdentifier }) => `it answers; its system identifier is ${systemIdentifier}`,
+  });
+}
+
+/** Who answers where the promoted server is to be; `undefined` when it is nobody, or another cluster. */
+async function answering(
+  context: PhaseContext,
+  borrowed: BorrowedStandby,
+  seconds: number,
+): Promise<(ServerIdentity & Record<string, string | number | boolean>) | undefined> {
+  const standby = requireStandby(context);
+  const identity = await until(
+    context,
+    seconds,
+    () => standby.identity(throughOf(borrowed)).catch(() => undefined),
+    (seen) => seen !== undefined,
+  );
+  return identity?.systemIdentifier === borrowed.replica.systemIdentifier
+    ? { ...identity }
+    : undefined;
+}
+
+async function promote(
+  context: PhaseContext,
+  borrowed: BorrowedStandby,
+  point: Point,
+): Promise<void> {
+  const standby = requireStandby(context);
+  const { replica } = borrowed;
+  const through = throughOf(borrowed);
+  const seconds = context.plan.standby.serverTimeout;
+  const observe = async (): Promise<{ left: LogPosition; timeline: number } | undefined> => {
+    const identity = await standby.identity(through);
+    if (identity.isInRecovery) return undefined;
+    const left = await standby.endOfTimeline(replica, point.timeline);
+    return left === undefined ? undefined : { left, timeline: identity.timeline };
+  };
+  const { left } = await runStep(context, phase, {
+    id: 'promote-standby',
+    title: 'Promote the replica',
+    blast: 'data',
+    observe,
+    perform: async () => {
+      const applied = await until(
+        context,
+        seconds,
+        () => standby.progress(through),
+        // After its start it applies the log that it had received before it was stopped.
+        ({ replayed }) => replayed !== undefined && reaches(replayed, point.position),
+      );
+      refuseOther(applied, point);
+      await standby.promote(replica, seconds);
+      return (
+        (await until(context, seconds, observe, (seen) => seen !== undefined)) ??
+        fail({
+          code: 'standby-not-promoted',
+          message: 'The replica was told to become the primary, and is still a replica.',
+          state: 'The failed primary is stopped, and its data intact.',
+          next: 'Look at the log of the replica, then run `rollback` with force again.',
+        })
+      );
+    },
+    describe: (seen) =>
+      `timeline ${point.timeline} was left for ${seen.timeline} at ${seen.left}: all up to ${point.position} is there, and nothing from after ${point.until}`,
+  });
+  // The server's own history has the last word.
+  if (!reaches(left, point.position) || !reaches(point.until, left)) {
+    fail({
+      code: 'restore-point-moved',
+      message: `The promoted replica left timeline ${point.timeline} at ${left}, and the restore point is between ${point.position} and ${point.until}.`,
+      state: 'The replica is the primary now; the failed one is stopped, and its data intact.',
+      next: 'Find out what it holds before anybody works on it; the verified backup is there as well.',
+    });
+  }
+}
+
+function refuseOther({ replayed, isStreaming, isPaused }: ReplicaProgress, point: Point): void {
+  const state = 'The failed primary is stopped, and its data intact; the replica is not promoted.';
+  if (isStreaming || (replayed !== undefined && !reaches(point.until, replayed))) {
+    fail({
+      code: 'restore-point-moved',
+      message: isStreaming
+        ? 'The replica streams from a server, although it was cut off.'
+        : `The replica has applied the log up to ${replayed ?? ''}, beyond the restore point (${point.until}).`,
+      state,
+      next: 'Find out what it received. Go back to the verified backup by hand, or start the primary again.',
+    });
+  }
+  if (isPaused || replayed === undefined || !reaches(replayed, point.position)) {
+    fail({
+      code: 'replica-lags',
+      message: `The replica has applied the log up to ${replayed ?? 'nowhere'}${isPaused ? ', and is paused' : ''}; the restore point is at ${point.position}.`,
+      state,
+      next: 'Look at the log of the replica, then run `rollback` with force again.',
+    });
+  }
+}
+
+async function swapIn(
+  context: PhaseContext,
+  borrowed: BorrowedStandby,
+  point: Point,
+): Promise<void> {
+  const standby = requireStandby(context);
+  const seconds = context.plan.standby.serverTimeout;
+  const observe = async (): Promise<{ timeline: number; systemIdentifier: string } | undefined> => {
+    const seen = await standby.identity('application').catch(() => undefined);
+    if (seen === undefined || seen.isInRecovery || seen.timeline <= point.timeline)
+      return undefined;
+    const { systemIdentifier, timeline } = seen;
+    return systemIdentifier === point.systemIdentifier ? { timeline, systemIdentifier } : undefined;
+  };
+  await runStep(context, phase, {
+    id: 'swap-in',
+    title:
+      borrowed.reachedBy === 'port'
+        ? 'See the promoted replica where the application looks for its database'
+        : 'Lead the application to the promoted replica',
+    blast: 'data',
+    observe,
+    perform: async () => {
+      await standby.lead(seconds);
+      return (
+        (await until(context, seconds, observe, (seen) => seen !== undefined)) ??
+        fail({
+          code: 'standby-not-reached',
+          message: "The application's database URL does not lead to the promoted replica.",
+          state: 'The replica is the primary now; the failed one is stopped, and its data intact.',
+          next: "Lead the application's URL there by hand, then run `rollback` with force again: it looks first.",
+        })
+      );
+    },
+    describe: ({ timeline, systemIdentifier }) =>
+      `the application's URL leads to a primary of system ${systemIdentifier} on timeline ${timeline}`,
+  });
+}
