@@ -20,6 +20,8 @@ describe('the tasks of a plan', () => {
     [{ task: 'sql', sql: 'select 1', blast: 'none', stage: 'online' }, 'online', 'none'],
     [{ task: 'archive', table: 't', where: 'a', into: 'b' }, 'closed', 'data'],
     [{ task: 'archive', table: 't', where: 'a', folder: '/b' }, 'closed', 'data'],
+    // Nothing takes it back: it comes before the restore point.
+    [{ task: 'archive', table: 't', where: 'a', into: 'b', stage: 'online' }, 'online', 'none'],
     [{ task: 'refresh' }, 'online', 'none'],
     [{ task: 'repack', tables: ['t'] }, 'online', 'none'],
     [{ task: 'optimize-queries' }, 'online', 'none'],
@@ -70,7 +72,8 @@ describe('tasks that the plan refuses', () => {
     [{ task: 'sql', sql: 'x', consent: ['everything'] }, 'is one of drop,'],
     [{ task: 'archive', table: 't', where: 'a' }, 'either into'],
     [{ task: 'archive', table: 't', where: 'a', into: 'b', folder: '/c' }, 'either into'],
-    [{ task: 'archive', table: 't', where: 'a', into: 'b', stage: 'online' }, 'is closed'],
+    [{ task: 'migrate', files: '/m', 'when-held-back': 'skip' }, 'when-held-back'],
+    [{ task: 'vacuum', 'when-held-back': 'wait' }, 'is skip or fail'],
     [{ task: 'archive', table: 't', where: '', into: 'b' }, 'is an SQL condition'],
     [{ task: 'archive', table: 't', where: 'a', folder: 'here' }, 'absolute path'],
     [{ task: 'archive', table: 't', where: 'a', folder: '/a/../b' }, 'absolute path'],
