@@ -117,7 +117,6 @@ function join(chunks: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await -- a source is read asynchronously
 async function* some(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }

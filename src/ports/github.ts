@@ -43,3 +43,20 @@ export interface Artifacts {
    */
   upload(name: string, root: string, files: readonly string[]): Promise<string | undefined>;
 }
+
+/** Files that are kept with the run and can be had back, one an artifact. */
+export interface RunArtifacts {
+  /** Whether there is an artifact service here at all. */
+  readonly isAvailable: boolean;
+  /**
+   * Keeps a file (absolute path) as the artifact of its own name, as it is.
+   * @param days after which it is removed; default: as the repository has it
+   */
+  keep(path: string, days: number | undefined): Promise<void>;
+  /** The run's artifacts; bytes with their packing. */
+  list(): Promise<readonly { readonly name: string; readonly bytes: number }[]>;
+  /** Puts the file of an artifact into a folder; `false` when there is no such artifact. */
+  fetch(name: string, folder: string): Promise<boolean>;
+  /** Quiet when there is none. */
+  remove(name: string): Promise<void>;
+}

@@ -9,10 +9,13 @@ class Handover {
 
   async give(chunk: Uint8Array): Promise<void> {
     if (chunk.length === 0) return;
-    await this.#until(() => this.#chunk === undefined || this.#abandoned);
-    if (this.#abandoned) throw new Abandoned();
+    await this.#taken();
     this.#chunk = chunk;
     this.#wake();
+    await this.#taken();
+  }
+
+  async #taken(): Promise<void> {
     await this.#until(() => this.#chunk === undefined || this.#abandoned);
     if (this.#abandoned) throw new Abandoned();
   }

@@ -20,6 +20,21 @@ const backupCopySchema = z.object({
 });
 export type BackupCopy = z.infer<typeof backupCopySchema>;
 
+/** What was kept and removed of older backups in one place. */
+const retentionSchema = z.object({
+  /** `host`, or the id of a copy in the plan. */
+  id: z.string(),
+  label: z.string(),
+  kept: z.number(),
+  /** Names of the backups that were removed and are proved to be gone. */
+  removed: z.array(z.string()),
+  /** Why nothing was removed. */
+  held: z.string().optional(),
+  /** Why it was not carried out, or not to its end. */
+  failed: z.string().optional(),
+});
+export type BackupRetention = z.infer<typeof retentionSchema>;
+
 /** What is known of a verified backup. */
 export const backupReceiptSchema = z.object({
   /** A folder; for the format `stream` the folder that holds its single file. */
@@ -51,5 +66,6 @@ export const backupReceiptSchema = z.object({
     })
     .optional(),
   copies: z.array(backupCopySchema).optional(),
+  retention: z.array(retentionSchema).optional(),
 });
 export type BackupReceipt = z.infer<typeof backupReceiptSchema>;

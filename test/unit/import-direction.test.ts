@@ -38,6 +38,8 @@ const adapters = [
   'clock',
   'services',
   'code',
+  'destinations',
+  'encryption',
 ];
 /** The folders that adapters stand below. */
 const aboveAdapters = ['phases', 'actions', 'cli'];

@@ -33,7 +33,7 @@ function ask(
   return decideRetention({
     backups,
     newName: 'b0',
-    rules: { smallest: 0.5, ...rules } as KeepRules,
+    rules: { smallest: 0.5, ...rules },
     inUse: new Map(),
     timeZone: 'UTC',
     now,
@@ -109,16 +109,15 @@ describe('guards', () => {
     ['without rows', { rows: 0 }, 'the new backup has 0 rows and 100 had'],
     ['below the limit by a byte', { bytes: 499 }, 'less than 50% is suspicious'],
   ])('nothing goes when the new one is %s', (_, change, reason) => {
-    const [fresh, ...others] = daily(6);
-    const decision = ask([{ ...(fresh as KeptBackup), ...change }, ...others], { last: 1 });
+    const backups = daily(6).map((entry, index) => (index === 0 ? { ...entry, ...change } : entry));
+    const decision = ask(backups, { last: 1 });
     expect(decision).toMatchObject({ kind: 'hold', reason: expect.stringContaining(reason) });
   });
 
   test('one that is just large enough is believed', () => {
-    const [fresh, ...others] = daily(3);
-    expect(
-      kept([{ ...(fresh as KeptBackup), bytes: 500, rows: 50 }, ...others], { last: 1 }),
-    ).toEqual(['b0']);
+    const small = { bytes: 500, rows: 50 };
+    const backups = daily(3).map((entry, index) => (index === 0 ? { ...entry, ...small } : entry));
+    expect(kept(backups, { last: 1 })).toEqual(['b0']);
   });
 
   test('an empty one that slipped through before does not make the next empty one believable', () => {

@@ -1,6 +1,10 @@
+import { posix } from 'node:path';
 import type { BackupReceipt } from '../../record/backup-receipt.ts';
 import type { PhaseContext } from '../phase.ts';
+import { requireDatabase } from '../requirements.ts';
+import { noteOf, noteText } from './backup-note.ts';
 import { takeDump } from './dump.ts';
+import { keeperOf } from './keeper.ts';
 import { totalRows, verifyDump } from './verification.ts';
 
 /**
@@ -15,7 +19,7 @@ export async function verifiedBackup(
   const dump = await takeDump(context, callingPhase, moment);
   const proof = await verifyDump(context, callingPhase, moment, dump);
   const { directory, manifest } = dump;
-  return {
+  const receipt: BackupReceipt = {
     directory,
     takenAt: manifest.startedAt,
     bytes: manifest.bytes,
@@ -29,4 +33,16 @@ export async function verifiedBackup(
     restoreSeconds: proof.restoreSeconds,
     verifiedAt: context.clock.now().toISOString(),
   };
+  await writeNote(context, receipt);
+  return receipt;
+}
+
+/** Beside the backup: what has none was not verified, and is not counted when older ones are removed. */
+async function writeNote(context: PhaseContext, receipt: BackupReceipt): Promise<void> {
+  const { name, windowId } = context.record.status;
+  const window = { name, windowId, database: requireDatabase(context).name };
+  const note = noteOf(posix.basename(receipt.directory), receipt, window);
+  await keeperOf(context, receipt).writeFile(`${receipt.directory}.json`, noteText(note), {
+    mode: 0o600,
+  });
 }

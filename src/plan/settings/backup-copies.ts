@@ -65,7 +65,7 @@ const folder = group({
   to: z
     .literal('folder')
     .describe('A folder on the host that has the backup, for instance of a file server.'),
-  path: absolutePath().describe('The folder.'),
+  path: absolutePath().describe('The folder, which belongs to this application alone.'),
   'same-file-system': z
     .boolean('is true or false')
     .prefault(false)
@@ -84,7 +84,7 @@ const ssh = group({
   host: hostReference()
     .refine((name) => name !== 'local', 'is a host such as ssh://backup@vault.example.org')
     .describe('The host, as `ssh://user@host:port`.'),
-  path: absolutePath().describe('The folder on it.'),
+  path: absolutePath().describe('The folder on it, which belongs to this application alone.'),
   'private-key': secretReference()
     .optional()
     .describe('Environment variable with the private key; by default that of `ssh`.'),
