@@ -141,7 +141,7 @@ describe('older backups on the host', () => {
 
   test('stay when the new one has no note: it was not verified', async () => {
     await backupsOfDays(1, 2);
-    const receipt = await backupOnDisk(backups, `${ownWindow}`, { noted: false });
+    const receipt = await backupOnDisk(backups, ownWindow, { noted: false });
     await local.remove(join(backups, `${own}.json`));
     expect(await prune(await contextWith({ last: 1 }), receipt)).toMatchObject([
       { removed: [], held: expect.stringContaining('is not among those of this place') },

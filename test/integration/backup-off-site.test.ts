@@ -1,0 +1,401 @@
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { makeNetworkNamespace, type NetworkNamespace } from '../../rehearsal/network-namespace.ts';
+import { startObjectStore, type ObjectStore } from '../../rehearsal/object-store.ts';
+import { startSshServer, type SshServer } from '../../rehearsal/ssh-server.ts';
+import { backupDbAction } from '../../src/actions/backup-db.ts';
+import { machinesOf } from '../../src/assembly/machines.ts';
+import { preflightSession } from '../../src/assembly/preflight-session.ts';
+import type { Surroundings } from '../../src/assembly/surroundings.ts';
+import { readRecord } from '../../src/record/window-record.ts';
+import { makeAgeKey, type AgeKey } from '../fixtures/age-keys.ts';
+import { ProgressLines } from '../fixtures/memory-host.ts';
+import { PostgresqlBench } from '../fixtures/postgresql-bench.ts';
+import { processTable } from '../fixtures/process-table.ts';
+import { until } from '../fixtures/processes.ts';
+
+const run = promisify(execFile);
+/** An account that the other machine has, and may not become root. */
+const keeper = { name: 'keeper', uid: 61_234, shell: '/bin/bash', sudo: false } as const;
+const manual = fileURLToPath(new URL('../../docs/backup-copies.md', import.meta.url));
+
+let bench: PostgresqlBench;
+let network: NetworkNamespace;
+let server: SshServer;
+let store: ObjectStore;
+let key: AgeKey;
+let database: string;
+/** The folder on the other machine. */
+let vault: string;
+let runs = 0;
+
+beforeAll(async () => {
+  bench = await PostgresqlBench.start();
+  network = await makeNetworkNamespace();
+  server = await startSshServer({ namespace: network, accounts: [keeper] });
+  store = await startObjectStore({ buckets: ['backups'] });
+  key = await makeAgeKey();
+  database = await bench.database(`
+    CREATE TABLE orders (id int PRIMARY KEY, note text);
+    INSERT INTO orders SELECT g, md5(g::text) FROM generate_series(1, 5000) AS g;`);
+  vault = join(bench.folder, 'other-machine');
+  await mkdir(vault);
+  await run('chown', [String(keeper.uid), vault]);
+  await run('chmod', ['0711', bench.folder]);
+});
+afterAll(async () => {
+  await store.stop();
+  await server.stop();
+  await network.close();
+  await bench.stop();
+});
+
+function secrets(): Record<string, string> {
+  return {
+    DATABASE_URL: bench.cluster.url({ database }),
+    BACKUP_IDENTITY: key.identity,
+    BACKUP_ACCESS_KEY_ID: store.keys.accessKeyId,
+    BACKUP_SECRET_ACCESS_KEY: store.keys.secretAccessKey,
+    VAULT_KEY: server.privateKey ?? '',
+  };
+}
+
+const places = {
+  nas: () => ({
+    to: 'folder',
+    id: 'nas',
+    path: join(bench.folder, 'nas'),
+    'same-file-system': true,
+  }),
+  vault: () => ({
+    to: 'ssh',
+    id: 'vault',
+    host: server.url,
+    path: join(vault, 'shop'),
+    'private-key': '$VAULT_KEY',
+    'known-hosts': server.knownHosts,
+  }),
+  bucket: () => ({
+    to: 's3',
+    id: 'bucket',
+    endpoint: store.endpoint,
+    region: store.region,
+    bucket: 'backups',
+    prefix: 'shop',
+    'access-key-id': '$BACKUP_ACCESS_KEY_ID',
+    'secret-access-key': '$BACKUP_SECRET_ACCESS_KEY',
+  }),
+} as const;
+
+interface Run {
+  readonly surroundings: Surroundings;
+  readonly progress: ProgressLines;
+  readonly masked: string[];
+}
+
+/** A run of its own, with these copies. */
+function prepare(
+  copies: readonly (keyof typeof places)[],
+  change: { keep?: object; without?: string; inputs?: Record<string, string>; state?: string } = {},
+): Run {
+  runs += 1;
+  const progress = new ProgressLines();
+  const masked: string[] = [];
+  const environment: Record<string, string | undefined> = { PATH: process.env.PATH, ...secrets() };
+  if (change.without !== undefined) environment[change.without] = undefined;
+  return {
+    progress,
+    masked,
+    surroundings: {
+      inputs: {
+        name: 'shop',
+        'state-dir': join(bench.folder, change.state ?? 'state'),
+        'database-url': '$DATABASE_URL',
+        recipients: key.recipient,
+        identity: '$BACKUP_IDENTITY',
+        copies: JSON.stringify(copies.map((place) => places[place]())),
+        ...(change.keep === undefined ? {} : { keep: JSON.stringify(change.keep) }),
+        ...change.inputs,
+      },
+      environment,
+      workspace: bench.folder,
+      run: { id: `run-${runs}`, attempt: 1 },
+      progress,
+      signal: new AbortController().signal,
+      mask: (secret) => masked.push(secret),
+      github: undefined,
+    },
+  };
+}
+
+async function recordIn(state: string) {
+  const record = await readRecord(bench.host, {
+    stateDir: join(bench.folder, state),
+    name: 'shop',
+  });
+  if (record === undefined) throw new Error('there is no record');
+  return record;
+}
+
+describe('a backup with copies elsewhere', () => {
+  let name: string;
+  let ran: Run;
+  let copyNames: string[];
+
+  beforeAll(async () => {
+    ran = prepare(['nas', 'vault', 'bucket'], { keep: { last: 1 } });
+    const { outcome, outputs } = await backupDbAction(ran.surroundings);
+    expect(outcome).toMatchObject({
+      kind: 'done',
+      detail: expect.stringContaining('copied to folder'),
+    });
+    name = outputs.directory?.split('/').at(-1) ?? '';
+    copyNames = [`${name}.json`, `${name}.tar.age`];
+  });
+
+  test('has them in each place, and the record tells', async () => {
+    expect(await readdir(join(bench.folder, 'nas'))).toEqual(copyNames);
+    expect(await readdir(join(vault, 'shop'))).toEqual(copyNames);
+    expect(await readdir(join(store.dataFolder, 'backups', 'shop'))).toEqual(copyNames);
+    const { status } = await recordIn('state');
+    expect(status.backup?.copies).toMatchObject([
+      { id: 'nas', to: 'folder', encrypted: true },
+      {
+        id: 'vault',
+        to: 'ssh',
+        label: `${server.url}${vault}/shop`,
+        objects: [...copyNames].reverse(),
+      },
+      { id: 'bucket', to: 's3', label: `s3://backups/shop at ${store.endpoint}` },
+    ]);
+    for (const { sha256 } of status.backup?.copies ?? []) {
+      expect(sha256).toMatch(/^[0-9a-f]{64}$/);
+    }
+  });
+
+  test('says no secret anywhere', async () => {
+    const { DATABASE_URL, ...others } = secrets();
+    const said = JSON.stringify([ran.progress.lines, await recordIn('state')]);
+    for (const secret of [DATABASE_URL ?? '', ...Object.values(others)]) {
+      expect(said).not.toContain(secret);
+      expect(said).not.toContain(JSON.stringify(secret).slice(1, -1));
+      expect(ran.masked).toContain(secret);
+    }
+  });
+
+  test('can be restored by the commands of the manual', async () => {
+    const text = await readFile(manual, 'utf8');
+    const commands = /<!-- tested: restore -->\n```bash\n([\s\S]*?)```/.exec(text)?.[1] ?? '';
+    expect(commands).toContain('age --decrypt');
+    const folder = join(bench.folder, 'fetched');
+    await mkdir(folder);
+    for (const file of copyNames) {
+      await writeFile(join(folder, file), await readFile(join(vault, 'shop', file)));
+    }
+    await writeFile(join(folder, 'key.txt'), `${key.identity}\n`);
+    const { stdout } = await run(
+      'bash',
+      ['-c', commands.replaceAll('shop-mw-20261122-020000-1a2b', name)],
+      {
+        cwd: folder,
+        env: {
+          ...bench.cluster.psqlEnvironment({ database: 'postgres' }),
+          PATH: `${bench.cluster.binFolder}:${process.env.PATH ?? ''}`,
+        },
+      },
+    );
+    expect(stdout).toContain(': OK');
+    const sums = 'SELECT count(*), sum(hashtext(orders::text)) FROM orders';
+    expect(await bench.sql(sums, { database: 'shop_restored' })).toBe(
+      await bench.sql(sums, { database }),
+    );
+    await bench.sql('DROP DATABASE shop_restored');
+  });
+
+  test('makes room for the next one by the rules, in every place', async () => {
+    const next = prepare(['nas', 'vault', 'bucket'], { keep: { last: 1 } });
+    const { outcome, outputs } = await backupDbAction(next.surroundings);
+    expect(outcome).toMatchObject({
+      kind: 'done',
+      detail: expect.stringContaining('4 older ones removed'),
+    });
+    const now = outputs.directory?.split('/').at(-1) ?? '';
+    expect(now).not.toBe(name);
+    for (const folder of [
+      join(bench.folder, 'nas'),
+      join(vault, 'shop'),
+      join(store.dataFolder, 'backups', 'shop'),
+    ]) {
+      expect(await readdir(folder)).toEqual([`${now}.json`, `${now}.tar.age`]);
+    }
+    expect(await readdir(join(bench.folder, 'state/shop/backups'))).toEqual([now, `${now}.json`]);
+    const { status } = await recordIn('state');
+    expect(status.backup?.retention).toMatchObject(
+      ['host', 'nas', 'vault', 'bucket'].map((id) => ({ id, kept: 1, removed: [name] })),
+    );
+  });
+});
+
+describe('what is refused before anything is touched', () => {
+  test('a secret that is not there', async () => {
+    const { surroundings } = prepare(['bucket'], {
+      without: 'BACKUP_SECRET_ACCESS_KEY',
+      state: 'none',
+    });
+    const { outcome } = await backupDbAction(surroundings);
+    expect(outcome).toMatchObject({
+      kind: 'failed',
+      failure: {
+        code: 'secret-missing',
+        message:
+          'The environment does not have BACKUP_SECRET_ACCESS_KEY (backup-db.copies.0.secret-access-key).',
+      },
+    });
+    expect(await readdir(bench.folder)).not.toContain('none');
+  });
+
+  test.each<[string, Record<string, string>, RegExp]>([
+    [
+      'a copy that would leave the host in plain',
+      { recipients: '' },
+      /backup-db\.copies\.0: .*: leaves the host, so it has to be encrypted: name .* backup-db\.recipients/,
+    ],
+    [
+      'a recipient with a slip of the pen',
+      { recipients: 'age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8q' },
+      /recipients.*is a public key for age/,
+    ],
+  ])('%s', async (_, inputs, message) => {
+    const { surroundings } = prepare(['vault'], { inputs, state: 'none' });
+    const { outcome } = await backupDbAction(surroundings);
+    expect(outcome).toMatchObject({
+      kind: 'failed',
+      failure: { code: 'plan-invalid', message: expect.stringMatching(message) },
+    });
+  });
+
+  test('a private key in the place of a public one, which is not shown', async () => {
+    const { surroundings } = prepare(['vault'], {
+      inputs: { recipients: key.identity },
+      state: 'none',
+    });
+    const { outcome } = await backupDbAction(surroundings);
+    expect(outcome).toMatchObject({ kind: 'failed', failure: { code: 'plan-invalid' } });
+    expect(JSON.stringify(outcome)).not.toContain(key.identity);
+  });
+
+  test('a place that does not let us in: no dump is made for it', async () => {
+    const { surroundings } = prepare(['bucket'], { state: 'refused' });
+    const environment = { ...surroundings.environment, BACKUP_SECRET_ACCESS_KEY: 'wrong' };
+    const { outcome } = await backupDbAction({ ...surroundings, environment });
+    expect(outcome).toMatchObject({
+      kind: 'failed',
+      failure: {
+        code: 'copy-impossible',
+        message: expect.stringContaining(
+          'Place bucket for copies of the backup (s3://backups/shop',
+        ),
+        state: 'Nothing was touched; no backup was made.',
+      },
+    });
+    expect(await readdir(join(bench.folder, 'refused/shop'))).not.toContain('backups');
+  });
+
+  test('preflight looks at places and keys', async () => {
+    const { surroundings } = prepare(['nas', 'vault', 'bucket'], {
+      state: 'looked',
+      inputs: {
+        'public-url': 'http://127.0.0.1:9/',
+        'dry-run': 'true',
+        copies: '',
+        recipients: '',
+        identity: '',
+      },
+    });
+    const plan = join(bench.folder, 'plan.yml');
+    await writeFile(
+      plan,
+      JSON.stringify({
+        'backup-db': {
+          recipients: [key.recipient],
+          identity: '$BACKUP_IDENTITY',
+          copies: [{ ...places.nas(), 'same-file-system': false }, places.vault(), places.bucket()],
+        },
+      }),
+    );
+    const inputs = { ...surroundings.inputs, plan };
+    const machines = machinesOf(surroundings);
+    try {
+      const { result } = await preflightSession('preflight', { ...surroundings, inputs }, machines);
+      const summary = result.summary ?? '';
+      expect(summary).toContain('age encrypts for the recipients, and the private key opens it');
+      expect(summary).toContain('is on the file system that has the backups');
+      expect(summary).toMatch(/Place vault .*1 backups of shop are there/);
+      expect(summary).toMatch(/Place bucket .*1 backups of shop are there/);
+    } finally {
+      await machines.close();
+    }
+  });
+});
+
+test('a line that is cut in mid-upload: a failure that says where, and the next run makes it good', async () => {
+  const tools = join(bench.folder, 'tools');
+  const go = join(tools, 'go');
+  await mkdir(tools);
+  // Packs a little, and the rest when it may: the upload is under way for as long as the test likes.
+  await writeFile(
+    join(tools, 'tar'),
+    `#!/bin/sh\nPATH=/usr/bin:/bin\ntar "$@" | { head -c 5000; while [ ! -e ${go} ]; do sleep 0.1; done; cat; }\n`,
+    { mode: 0o755 },
+  );
+  const first = prepare(['vault'], { state: 'cut' });
+  const environment = {
+    ...first.surroundings.environment,
+    PATH: `${tools}:${process.env.PATH ?? ''}`,
+  };
+  const place = join(vault, 'cut');
+  const copies = JSON.stringify([{ ...places.vault(), path: place }]);
+  const inputs = { ...first.surroundings.inputs, copies, 'ssh-connect-timeout': '2s' };
+  const going = backupDbAction({ ...first.surroundings, inputs, environment });
+  await until('a part is there', async () => {
+    const names = await readdir(place).catch(() => []);
+    return names.some((name) => name.startsWith('.part-'));
+  });
+  await network.cutOff();
+  await writeFile(go, '');
+  let result;
+  try {
+    result = await going;
+  } finally {
+    await network.reconnect();
+  }
+  expect(result.outcome).toMatchObject({
+    kind: 'failed',
+    failure: {
+      code: 'copy-unreachable',
+      message: expect.stringContaining(`Writing to ${server.url}${place} failed`),
+      state: expect.stringContaining('never counts'),
+    },
+  });
+  const left = await readdir(place);
+  expect(left.filter((name) => !name.startsWith('.part-'))).toEqual([]);
+  // The same run goes on: the backup itself is found done, the copy is made.
+  const again = await backupDbAction({
+    ...first.surroundings,
+    inputs,
+    environment,
+    run: { ...first.surroundings.run, attempt: 2 },
+  });
+  expect(again.outcome).toMatchObject({ kind: 'done' });
+  const name = again.outputs.directory?.split('/').at(-1) ?? '';
+  expect(await readdir(place)).toEqual([`${name}.json`, `${name}.tar.age`]);
+  const { journal } = await recordIn('cut');
+  expect(
+    journal.filter(({ step, event }) => step === 'dump-online' && event === 'intent'),
+  ).toHaveLength(1);
+  expect((await processTable()).filter(({ command }) => command.startsWith('age '))).toEqual([]);
+});
