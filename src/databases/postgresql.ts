@@ -9,11 +9,12 @@ import { dump } from './postgresql/dump.ts';
 import { databasesWithPrefix, identify } from './postgresql/identity.ts';
 import { busySessions, inspect, writeCounters } from './postgresql/inspection.ts';
 import { readProperties } from './postgresql/properties.ts';
-import { clone, drop, rename } from './postgresql/restore-points.ts';
+import { checkpoint, clone, drop, rename } from './postgresql/restore-points.ts';
 import { sizeOf } from './postgresql/relation-sizes.ts';
 import { restore } from './postgresql/restore.ts';
 import { countRows } from './postgresql/row-counts.ts';
 import { endSessions, seal, setAllowConnections } from './postgresql/seal.ts';
+import { backupProofs } from './postgresql/proofs/proofs.ts';
 import { createServer } from './postgresql/server.ts';
 import { postgresqlTasks } from './postgresql/tasks.ts';
 import { writeCanary } from './postgresql/tasks/write-canary.ts';
@@ -63,9 +64,12 @@ export function postgresql(options: {
     createEmpty: (database, like) => createEmpty(server, database, like),
     drop: (database) => drop(server, database),
 
+    ...backupProofs(server),
+
     setAllowConnections: (database, allow) => setAllowConnections(server, database, allow),
     seal: (database, withinSeconds) => seal(server, database, withinSeconds),
     endSessions: (database, withinSeconds) => endSessions(server, database, withinSeconds),
+    checkpoint: () => checkpoint(server),
     clone: (source, target) => clone(server, source, target),
     rename: (from, to) => rename(server, from, to),
     applyProperties: (database, properties) => applyProperties(server, database, properties),

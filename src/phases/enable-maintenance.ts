@@ -3,6 +3,7 @@ import type { ModeName } from '../plan/modes.ts';
 import { fail, failureOf } from '../ports/failure.ts';
 import type { MaintenanceMode } from '../ports/maintenance-mode.ts';
 import { runStep, skipStep } from '../record/step.ts';
+import { prepareClosedTasks } from './closing-preparation.ts';
 import { notUndone, undoClosing } from './closing-undone.ts';
 import { doorsToClose, missingInWords, proveWaysIn, watchDoors } from './doors.ts';
 import { leaveLoadBalancer, requireDrainable } from './load-balancer.ts';
@@ -40,6 +41,7 @@ export function enableMaintenance(
     requireDrainable(context);
     await markLogs(context, 'window');
     await installHook(context);
+    if (state === 'planned' || state === 'prepared') await prepareClosedTasks(context);
     if (options.prepareOnly) return done(preparedWords(requireMode(context)));
     if (record.status.state === 'prepared') demandTimeToClose(context);
     await closeDoor(context);

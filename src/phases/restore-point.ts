@@ -8,13 +8,20 @@ import {
   type RestorePoint,
   type RestorePointKind,
 } from '../record/restore-point.ts';
+import { outcomeOf } from '../record/journal.ts';
 import { runStep } from '../record/step.ts';
+import type { WindowRecord } from '../record/window-record.ts';
 import type { PhaseContext } from './phase.ts';
-import { chooseRestorePoint, obstaclesFor } from './restore-points/choice.ts';
+import {
+  chooseRestorePoint,
+  obstaclesFor,
+  type WantedRestorePoint,
+} from './restore-points/choice.ts';
 import { clonePoint } from './restore-points/clone.ts';
 import { dumpPoint, goBackToBackup } from './restore-points/dump.ts';
 import type { ReleaseContext, RestorePointMaker } from './restore-points/kind.ts';
 import { propertiesBefore } from './restore-points/name-swap.ts';
+import { standbyPoint } from './restore-points/standby.ts';
 import { recordProperties, unseal } from './sealed-database.ts';
 import { demandTime } from './time-budget.ts';
 
@@ -22,7 +29,11 @@ const phase = 'run-db-maintenance';
 
 /** Who takes a restore point of a kind, and goes back to it. */
 export function makerOf(kind: RestorePointKind): RestorePointMaker {
-  const makers: Partial<Record<RestorePointKind, unknown>> = { clone: clonePoint, dump: dumpPoint };
+  const makers: Partial<Record<RestorePointKind, unknown>> = {
+    clone: clonePoint,
+    standby: standbyPoint,
+    dump: dumpPoint,
+  };
   return makers[kind] as RestorePointMaker;
 }
 
@@ -41,41 +52,70 @@ export async function takeRestorePoint(context: PhaseContext): Promise<RestorePo
     await unseal(context, phase);
     return record.status.restorePoint;
   }
+  const kind = await chooseRestorePointOnce(context);
   await recordProperties(context, phase);
-  const wanted = context.plan.runDbMaintenance.restorePoint;
-  // Written down before the database is sealed: afterwards nobody can look into it to choose again.
-  const choice = await runStep(context, phase, {
-    id: 'choose-restore-point',
+  await demandTime(context, {
+    phase,
+    steps: takingSteps[kind],
+    title: `A ${kind} as restore point`,
+    whenLate: 'abort',
+  });
+  return makerOf(kind).take(context);
+}
+
+/**
+ * Chooses the kind of the restore point, or finds it chosen: at the latest before the database is sealed, for nobody
+ * can look into it afterwards; mostly before the site is closed, so that choosing is no downtime.
+ * @throws FailureError `no-restore-point`
+ */
+export async function chooseRestorePointOnce(context: PhaseContext): Promise<RestorePointKind> {
+  const { record, plan } = context;
+  const wanted = plan.runDbMaintenance.restorePoint;
+  const id = 'choose-restore-point';
+  const choice = await runStep<RecordedChoice>(context, phase, {
+    id,
     title: 'Choose the restore point',
     blast: 'none',
-    perform: async () =>
-      chooseRestorePoint(
+    observe: () => Promise.resolve(chosenBefore(record, id, wanted)),
+    perform: async () => ({
+      wanted,
+      ...chooseRestorePoint(
         wanted,
         await obstaclesFor(wanted, (kind) => makerOf(kind).obstacle(context)),
       ),
-    describe: (chosen) =>
-      chosen.kind === 'impossible'
-        ? `${chosen.wanted}: ${chosen.reason}`
-        : `${chosen.kind}: ${chosen.reason}`,
+    }),
+    describe: ({ kind, reason }) => `${kind === 'impossible' ? wanted : kind}: ${reason}`,
   });
   if (choice.kind === 'impossible') {
     return fail({
       code: 'no-restore-point',
-      message: `The plan asks for a ${choice.wanted} as restore point, but ${choice.reason}.`,
-      state: 'The site is closed; nothing of the database was changed.',
+      message: `The plan asks for ${wanted === 'auto' ? 'any' : `a ${wanted} as`} restore point, but ${choice.reason}.`,
+      state: `The window is ${record.status.state}; nothing of the database was changed.`,
       next: 'Remove what stands in the way, or use restore-point: auto.',
     });
   }
   if (choice.kind !== 'clone') {
     context.progress.info(`restore point by ${choice.kind}: ${choice.reason}`);
   }
-  await demandTime(context, {
-    phase,
-    steps: takingSteps[choice.kind],
-    title: `A ${choice.kind} as restore point`,
-    whenLate: 'abort',
-  });
-  return makerOf(choice.kind).take(context);
+  return choice.kind;
+}
+
+type RecordedChoice = {
+  wanted: WantedRestorePoint;
+  kind: RestorePointKind | 'impossible';
+  reason: string;
+};
+
+/** What was chosen for the same wish, and was possible. */
+function chosenBefore(
+  { journal }: WindowRecord,
+  step: string,
+  wanted: WantedRestorePoint,
+): RecordedChoice | undefined {
+  const data = outcomeOf(journal, phase, step)?.data as Partial<RecordedChoice> | undefined;
+  return data?.wanted === wanted && data.kind !== 'impossible'
+    ? (data as RecordedChoice)
+    : undefined;
 }
 
 /**

@@ -75,7 +75,7 @@ function refuseWithoutBackup({ record }: PhaseContext, tasks: readonly PlannedTa
  * Reads all SQL that is about to run for what the plan has not consented to, before the first task: a refusal leaves
  * nothing half done.
  */
-async function readStatements(
+export async function readStatements(
   context: PhaseContext,
   stage: Stage,
   tasks: readonly PlannedTask[],

@@ -1,5 +1,8 @@
+import type { BackupProofs } from './backup-proof.ts';
 import type { DangerousStatement } from './dangerous-sql.ts';
 import type { DatabaseProperties } from './database-properties.ts';
+import type { Encryption } from './encryption.ts';
+import type { Host } from './host.ts';
 import type { OnlineTerms, OnlineWatch, WatchedWork } from './online-guard.ts';
 
 export type { DatabaseProperties } from './database-properties.ts';
@@ -62,6 +65,26 @@ export interface DatabaseIdentity {
 /** Exact number of rows per table, keyed `schema.table` (quoted as SQL identifiers where needed). */
 export type RowCounts = Readonly<Record<string, number>>;
 
+/** Of a dump: a folder written by several workers, or one file that was streamed to the host that keeps it. */
+export type DumpFormat = 'directory' | 'stream';
+
+/** How a dump is to be compressed; `auto` measures what its host does best. */
+export type Compression = 'auto' | 'none' | 'gzip' | 'lz4' | 'zstd';
+
+/** How a dump was compressed. */
+export interface CompressionChoice {
+  /** For instance `gzip:1`. */
+  readonly chosen: string;
+  /** In words, with the figures that were measured. */
+  readonly reason: string;
+}
+
+/** Entries of a dump's table of contents by their numbers. */
+export interface RestoreOrder {
+  readonly first: readonly number[];
+  readonly last: readonly number[];
+}
+
 /** A finished dump: what it holds, proved by its own snapshot. */
 export interface DumpManifest {
   readonly schemaVersion: 1;
@@ -69,7 +92,10 @@ export interface DumpManifest {
   readonly database: DatabaseProperties;
   readonly startedAt: string;
   readonly seconds: number;
-  readonly format: 'directory';
+  readonly format: DumpFormat;
+  readonly compression: CompressionChoice;
+  /** Whether its files are readable only with the private key of a recipient. */
+  readonly encrypted: boolean;
   readonly serverVersion: string;
   readonly dumpVersion: string;
   readonly bytes: number;
@@ -82,9 +108,13 @@ export interface DumpManifest {
   }[];
   /** Number of entries in the dump's table of contents. */
   readonly tocEntries: number;
+  /** Entries by number that have to be restored after all others; `null` when the dump's own order will do. */
+  readonly order: RestoreOrder | null;
   readonly rows: RowCounts;
   /** Roles that own objects or hold grants, which a restore needs first. */
   readonly roles: readonly string[];
+  /** What people should know of a restore of it, a line each: what it leaves out, what comes back otherwise. */
+  readonly notes: readonly string[];
 }
 
 /** Write activity per table since the statistics began; compared before and after reopening. */
@@ -182,7 +212,7 @@ export interface WriteCanary {
  * The adapter quotes all names and values by SQL's rules, runs the official clients and hands secrets over by
  * environment. Methods throw FailureError with a `database-…` code.
  */
-export interface Database {
+export interface Database extends BackupProofs {
   /** Engine and database name without secrets, for logs: `postgresql shop on 127.0.0.1:5432`. */
   readonly label: string;
   /** Name of the application's database. */
@@ -208,26 +238,41 @@ export interface Database {
    */
   countRows(database: string): Promise<RowCounts>;
   /** Bytes of tables with what belongs to them, and of their indexes, partitions included; unknown names count nothing. */
-  sizeOf(tables: readonly string[]): Promise<{ readonly bytes: number; readonly indexBytes: number }>;
+  sizeOf(
+    tables: readonly string[],
+  ): Promise<{ readonly bytes: number; readonly indexBytes: number }>;
   /** Other sessions that are in a transaction or running a statement on the application's database. */
   busySessions(): Promise<number>;
   writeCounters(): Promise<WriteCounters>;
 
   // Backup
-  /** Rough bytes that a dump may need on disk (an upper bound). */
+  /**
+   * Dumps the database, and counts its rows in the same snapshot. The folder appears whole, with its manifest, or not
+   * at all.
+   */
   dump(options: {
     readonly directory: string;
     readonly windowId: string;
     readonly jobs: number;
+    /** Default: `gzip`. */
+    readonly compression?: Compression | undefined;
+    /** Streams the dump into a folder on this host; the one with the client programs writes nothing to its disk. */
+    readonly keeper?: Host | undefined;
+    /** Encrypts a streamed dump before it leaves the host with the client programs. */
+    readonly encryption?: Encryption | undefined;
     /** Whether schema, sequences and a hash of each table are kept with it, taken on its own snapshot. */
     readonly contents?: boolean;
     readonly onProgress?: (line: string) => void;
   }): Promise<DumpManifest>;
-  /** Restores a dump into a database that exists and is empty. */
+  /** Restores a dump into a database that exists and is empty; event triggers do not fire meanwhile. */
   restore(options: {
     readonly directory: string;
     readonly database: string;
     readonly jobs: number;
+    /** Has the dump; default: the host with the client programs. */
+    readonly keeper?: Host | undefined;
+    /** With a private key, for an encrypted dump. */
+    readonly encryption?: Encryption | undefined;
   }): Promise<{ readonly seconds: number }>;
   /** Creates an empty database like the application's (encoding, locale, tablespace), closed to others (connection limit 0). */
   createEmpty(database: string, like: DatabaseProperties): Promise<DatabaseIdentity>;
@@ -239,6 +284,11 @@ export interface Database {
   seal(database: string, withinSeconds: number): Promise<number>;
   /** Ends all other sessions on a database and waits until they are gone (FailureError `database-sessions-stay`). */
   endSessions(database: string, withinSeconds: number): Promise<number>;
+  /**
+   * Has the server write what it changed in memory, so that a copy right after it has less to write.
+   * @returns whether our role may ask for it
+   */
+  checkpoint(): Promise<boolean>;
   /** Copies a database file by file where the server can; the copy allows no connections. */
   clone(source: string, target: string): Promise<DatabaseIdentity>;
   rename(from: string, to: string): Promise<void>;

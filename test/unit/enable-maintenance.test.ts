@@ -36,6 +36,13 @@ describe('closing the site', () => {
     expect(journal.map(({ step, event }) => `${step} ${event}`)).toEqual([
       'hook intent',
       'hook done',
+      // What the closed tasks need and the public need not wait for.
+      'consent-closed intent',
+      'consent-closed done',
+      'choose-restore-point intent',
+      'choose-restore-point done',
+      'checkpoint intent',
+      'checkpoint done',
       'flag intent',
       'flag done',
       'drain intent',

@@ -348,3 +348,48 @@ describe('after the site reopened', () => {
     expect([world.effects, status.state]).toEqual([[], 'reopened']);
   });
 });
+
+describe('a clone', () => {
+  test('is proved by who answers under the name, and no row is counted', async () => {
+    closed();
+    world.database.countRows = () => {
+      throw new Error('this would take longer the larger the database is');
+    };
+    const { outcome, status } = await roll(changing);
+    expect(outcome).toMatchObject({ kind: 'done', outputs: { outcome: 'restored' } });
+    expect(status.state).toBe('rolled-back');
+  });
+
+  test('that somebody changed is not swapped in, and nothing is renamed', async () => {
+    closed();
+    world.databases = world.databases.map((entry) =>
+      entry.name === clone ? { ...entry, bytes: 9_000_000 } : entry,
+    );
+    const { outcome, status } = await roll(changing);
+    expect(outcome).toMatchObject({
+      failure: {
+        code: 'restore-point-changed',
+        state: expect.stringContaining('the failed database still has its name') as unknown,
+      },
+    });
+    expect(world.effects.filter((effect) => effect.startsWith('rename'))).toEqual([]);
+    expect(status.state).toBe('held');
+  });
+
+  test('that is gone holds the window before anything is renamed', async () => {
+    closed();
+    world.databases = world.databases.filter(({ name }) => name !== clone);
+    const { outcome, status } = await roll(changing);
+    expect(outcome).toMatchObject({ failure: { code: 'restore-point-gone' } });
+    expect(world.effects.filter((effect) => effect.startsWith('rename'))).toEqual([]);
+    expect(status.state).toBe('held');
+  });
+
+  test('whose name leads elsewhere is not proved', async () => {
+    closed();
+    world.database.queryValue = () => Promise.resolve('4711');
+    const { outcome, status } = await roll(changing);
+    expect(outcome).toMatchObject({ failure: { code: 'restore-point-unproved' } });
+    expect([status.state, world.door.kind]).toEqual(['held', 'closed']);
+  });
+});

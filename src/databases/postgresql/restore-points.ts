@@ -4,6 +4,7 @@ import { fail, FailureError } from '../../ports/failure.ts';
 import { identify, identityQuery, identityRow, invalidConnectionLimit } from './identity.ts';
 import { quoteDollar, quoteIdentifier, quoteLiteral } from './quoting.ts';
 import type { Server } from './server.ts';
+import { StatementError } from './statement-failure.ts';
 
 /** The part in every name of a database that we made or set aside; no other is ever dropped. */
 export const ownNamePart = '_mw_';
@@ -94,6 +95,18 @@ function missing(database: string): never {
     state: 'Nobody else’s database was touched by us.',
     next: 'Look who else works on this server, then run the step again.',
   });
+}
+
+/** Asks for a checkpoint; false where our role may not: superusers may, and pg_checkpoint (since 15). */
+export async function checkpoint({ psql }: Server): Promise<boolean> {
+  try {
+    await psql.execute('CHECKPOINT', { database: psql.maintenanceDatabase });
+    return true;
+  } catch (error) {
+    if (error instanceof StatementError && error.failure.code === 'database-permission-denied')
+      return false;
+    throw error;
+  }
 }
 
 /** Whether a copy has the size that a file copy must have; the server may add or drop small cache files meanwhile. */

@@ -8,6 +8,7 @@ import type { PhaseContext } from '../phase.ts';
 import { requireDatabase } from '../requirements.ts';
 import { seal, unseal } from '../sealed-database.ts';
 import type { ObstacleContext, RestorePointMaker } from './kind.ts';
+import { subscriptionObstacle } from './bound-to-database.ts';
 import { propertiesBefore, replacementGone, swapByName } from './name-swap.ts';
 
 const phase = 'run-db-maintenance';

@@ -8,6 +8,7 @@ import { verifiedBackup } from '../backups/verified-backup.ts';
 import { databaseName } from '../database-names.ts';
 import type { PhaseContext } from '../phase.ts';
 import { requireDatabase } from '../requirements.ts';
+import { subscriptionObstacle } from './bound-to-database.ts';
 import type { RestorePointMaker } from './kind.ts';
 import { propertiesBefore, replacementGone, swapByName } from './name-swap.ts';
 import { countRows } from './row-proof.ts';
@@ -16,7 +17,12 @@ const phase = 'run-db-maintenance';
 
 /** A verified backup, retaken while closed: where nothing quicker is possible. */
 export const dumpPoint: RestorePointMaker<RestorePointOf<'dump'>> = {
-  obstacle: () => Promise.resolve(undefined),
+  async obstacle({ plan, database }) {
+    if (database === undefined) return 'the plan names no database';
+    return subscriptionObstacle(
+      await database.inspect({ longTransactionSeconds: plan.preflight.longTransaction }),
+    );
+  },
   async take(context) {
     const { record, clock } = context;
     const begun = clock.monotonicSeconds();

@@ -54,9 +54,7 @@ export async function swapByName(
       title: `Keep the failed database as ${failed}`,
       blast: 'data',
       observe: () =>
-        Promise.resolve(
-          original?.name === failed ? { name: failed, isThere: true } : undefined,
-        ),
+        Promise.resolve(original?.name === failed ? { name: failed, isThere: true } : undefined),
       perform: async () => {
         if (original === undefined) return { name: failed, isThere: false };
         await database.rename(database.name, failed);
@@ -73,9 +71,7 @@ export async function swapByName(
     title: `Give the restore point the name ${database.name}`,
     blast: 'data',
     observe: () =>
-      Promise.resolve(
-        replacement.name === database.name ? { oid: replacement.oid } : undefined,
-      ),
+      Promise.resolve(replacement.name === database.name ? { oid: replacement.oid } : undefined),
     perform: async () => {
       await database.rename(replacement.name, database.name);
       return { oid: replacement.oid };

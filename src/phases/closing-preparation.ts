@@ -1,0 +1,47 @@
+import { blastClasses } from '../record/life.ts';
+import { runStep } from '../record/step.ts';
+import type { PhaseContext } from './phase.ts';
+import { planTasks } from './planned-tasks.ts';
+import { chooseRestorePointOnce } from './restore-point.ts';
+import { readStatements } from './run-db-maintenance.ts';
+import { serverTasksChangeData } from './server-tasks/planned-tasks.ts';
+
+const phase = 'run-db-maintenance';
+
+/**
+ * Does what the closed tasks need and the public need not wait for: reads their SQL, chooses the restore point, and
+ * has the server write what a copy would have to wait for. A refusal comes while the site is still open.
+ * @throws FailureError `consent-missing`, `no-restore-point`
+ */
+export async function prepareClosedTasks(context: PhaseContext): Promise<void> {
+  const { plan, record, database } = context;
+  if (database === undefined || record.status.restorePoint !== undefined) return;
+  const tasks = planTasks(plan.runDbMaintenance.tasks).filter(({ stage }) => stage === 'closed');
+  await readStatements(context, 'closed', tasks);
+  const changes =
+    tasks.some(({ blast }) => blastClasses.indexOf(blast) >= blastClasses.indexOf('schema')) ||
+    serverTasksChangeData(plan.updateServer.tasks);
+  if (!changes) return;
+  const kind = await chooseRestorePointOnce(context);
+  if (kind === 'clone') await writeChangedPages(context);
+}
+
+/**
+ * A copy of files begins with a checkpoint (manual, CREATE DATABASE: FILE_COPY), which writes all that was changed in
+ * memory. Twice is cheap: the second time there is little left.
+ */
+async function writeChangedPages(context: PhaseContext): Promise<void> {
+  const { database } = context;
+  if (database === undefined) return;
+  await runStep(context, phase, {
+    id: 'checkpoint',
+    title: 'Write changed pages before the site is closed',
+    blast: 'none',
+    observe: () => Promise.resolve(undefined),
+    perform: async () => ({ isAllowed: await database.checkpoint() }),
+    describe: ({ isAllowed }) =>
+      isAllowed
+        ? 'the server has written them'
+        : 'the role may not ask for it (pg_checkpoint); the copy does it while the site is closed',
+  });
+}
