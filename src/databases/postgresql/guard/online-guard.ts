@@ -24,8 +24,8 @@ export interface OnlineGuard extends OnlineWatch {
 
 /** Seconds between two looks. */
 const lookSeconds = 0.025;
-/** Seconds that a cancelled statement needs to let go of its locks. */
-const lettingGoSeconds = 0.02;
+/** Seconds that a cancelled statement needs to let go of its locks, on a busy machine too. */
+const lettingGoSeconds = 0.03;
 /** Seconds between two orders to give way because of load: what was cancelled needs a moment to be felt. */
 const orderSeconds = 1;
 /** Seconds that work waits for its turn at most. */
@@ -52,7 +52,9 @@ export async function startGuard(
   let session: PsqlSession | undefined;
   let blind: string | undefined;
   let isOver = false;
-  let roundTrip = 0;
+  let lastLook: number | undefined;
+  /** Seconds from look to look, the longest of late: on a busy machine looks come late. */
+  let gap = lookSeconds;
   let lastOrder = -Infinity;
 
   const ask = async (sql: string): Promise<string[]> => {
@@ -77,11 +79,12 @@ export async function startGuard(
     const begun = clock.monotonicSeconds();
     const [line = ''] = await ask(lookSql(ours));
     const now = clock.monotonicSeconds();
-    roundTrip = Math.max(now - begun, roundTrip * 0.9);
+    gap = Math.max(now - (lastLook ?? begun), gap * 0.95);
+    lastLook = now;
     const seen = look.parse(JSON.parse(line));
     const verdict = judgeQueue(queue, seen.queued, now, {
       maxBlockedSeconds: terms.maxBlockedSeconds,
-      reactionSeconds: lookSeconds + 2 * roundTrip + lettingGoSeconds,
+      reactionSeconds: gap + (now - begun) + lettingGoSeconds,
     });
     queue = verdict.queue;
     // First those who wait; whom ours wait for is only to tell.
@@ -114,6 +117,7 @@ export async function startGuard(
         if (failureOf(error).code === 'cancelled') return;
         await session?.abort().catch(() => undefined);
         session = undefined;
+        lastLook = undefined;
         failures += 1;
         if (failures === blindAfter) {
           blind = `who waits for us could not be seen any more (${messageOf(error)})`;
