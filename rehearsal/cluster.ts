@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { appendFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -51,7 +51,7 @@ export type Cluster = {
   readonly socketFolder: string;
   readonly superuser: string;
   readonly superuserPassword: string;
-  /** The process id of the postmaster. */
+  /** The process id of the postmaster that runs now, or ran last. */
   readonly pid: number;
   /** A postgresql:// URL over TCP. */
   url(login?: Login): string;
@@ -64,6 +64,10 @@ export type Cluster = {
   psql(sql: string, login?: Login): Promise<string>;
   /** Fast shutdown of the postmaster that we started; the folder stays until `stop`. */
   halt(): Promise<void>;
+  /** Ends the server as a power cut would: SIGKILL for the postmaster and all its children. */
+  crash(): Promise<void>;
+  /** Starts it again on its port, after `halt` or `crash`; resolves when it accepts connections. */
+  resume(): Promise<void>;
   /** Fast shutdown of the postmaster that we started; then its folder is removed. */
   stop(): Promise<void>;
 };
@@ -147,7 +151,9 @@ async function startIn(
       .join(''),
   );
 
-  const { child, port } = await startServer();
+  const begun = await startServer();
+  const { port } = begun;
+  let { child } = begun;
   const login = (given: Login = {}) => {
     const name = given.user ?? superuser;
     const password = given.password ?? (name === superuser ? superuserPassword : undefined);
@@ -173,7 +179,9 @@ async function startIn(
     socketFolder,
     superuser,
     superuserPassword,
-    pid: child.pid,
+    get pid() {
+      return child.pid;
+    },
     url: (given) => {
       const { user: name, password, database } = login(given);
       const secret = password === undefined ? '' : `:${encodeURIComponent(password)}`;
@@ -190,6 +198,25 @@ async function startIn(
       return (await done).stdout.replace(/\n$/, '');
     },
     halt: () => child.stop(),
+    crash: async () => {
+      const children = await childrenOf(child.pid);
+      for (const pid of [child.pid, ...children]) kill(pid);
+      await child.stop();
+      const deadline = Date.now() + 30_000;
+      while (children.some(isAlive)) {
+        if (Date.now() > deadline) throw new Error('Processes of the server outlived SIGKILL.');
+        await pause(5);
+      }
+    },
+    resume: async () => {
+      const again = await launch();
+      const problem = await waitUntilReady(again, port);
+      if (problem !== undefined) {
+        await again.stop();
+        throw new Error(`PostgreSQL did not start again: ${problem}. Its log:\n${again.log()}`);
+      }
+      child = again;
+    },
     stop: async () => {
       await child.stop();
       await removeFolder();
@@ -212,19 +239,23 @@ async function startIn(
     await rm(passwordFile);
   }
 
+  function launch(): Promise<Child> {
+    return startChild(join(binFolder, 'postgres'), ['-D', dataFolder], {
+      logFile,
+      // PostgreSQL's fast shutdown: sessions are ended, nothing is lost.
+      stopSignal: 'SIGINT',
+      cwd: folder,
+      environment,
+      ...identityOf(user),
+    });
+  }
+
   async function startServer(): Promise<{ child: Child; port: number }> {
     const attempts = 10;
     for (let attempt = 1; ; attempt += 1) {
       const candidate = await findFreePort();
       await appendFile(join(dataFolder, 'postgresql.conf'), `port = ${candidate}\n`);
-      const started = await startChild(join(binFolder, 'postgres'), ['-D', dataFolder], {
-        logFile,
-        // PostgreSQL's fast shutdown: sessions are ended, nothing is lost.
-        stopSignal: 'SIGINT',
-        cwd: folder,
-        environment,
-        ...identityOf(user),
-      });
+      const started = await launch();
       const problem = await waitUntilReady(started, candidate);
       if (problem === undefined) return { child: started, port: candidate };
       await started.stop();
@@ -265,4 +296,30 @@ function serverEnvironment(binFolder: string, folder: string): NodeJS.ProcessEnv
     LC_ALL: 'C.UTF-8',
     TZ: 'UTC',
   };
+}
+
+/** Direct children of a process, by /proc. */
+async function childrenOf(pid: number): Promise<readonly number[]> {
+  const list = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  return list
+    .split(' ')
+    .filter((text) => text !== '')
+    .map(Number);
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }
