@@ -65,7 +65,9 @@ export async function startReplica(
       () => true,
       () => false,
     );
-  const start = async () => void (await pgCtl('start', '-l', logFile));
+  const start = async () => {
+    await pgCtl('start', '-l', logFile);
+  };
   const stop = async () => {
     if (await isRunning()) await pgCtl('stop', '-m', 'immediate');
     await folder.remove();
@@ -115,7 +117,9 @@ export async function startReplica(
       },
       isRunning,
       start,
-      halt: async () => void (await pgCtl('stop', '-m', 'fast')),
+      halt: async () => {
+        await pgCtl('stop', '-m', 'fast');
+      },
       log: () => readFile(logFile, 'utf8'),
       stop,
     };

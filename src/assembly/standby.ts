@@ -5,7 +5,11 @@ import type { Standby } from '../ports/standby.ts';
 import type { World } from './world.ts';
 
 /** The replica that the plan names as a possible restore point; `undefined` when it names none. */
-export function standbyOf(plan: Plan, secrets: Secrets, world: World): Standby | undefined {
+export function standbyOf(
+  plan: Plan,
+  secrets: Secrets,
+  world: Pick<World, 'fleet' | 'clock'>,
+): Standby | undefined {
   const { fleet, clock } = world;
   const { databaseUrl, standbyUrl } = secrets;
   if (databaseUrl === undefined || standbyUrl === undefined || fleet.standby === undefined) {

@@ -14,7 +14,7 @@ import { liftFlag } from './reopening.ts';
 import { finishReopening } from './reopening-owed.ts';
 import { requireMode } from './requirements.ts';
 import { goBack } from './restore-point.ts';
-import { giveStandbyBack } from './restore-points/standby-borrowing.ts';
+import { giveStandbyBack } from './restore-points/standby-return.ts';
 import { unseal } from './sealed-database.ts';
 import { startServices } from './services/start.ts';
 import { quietServices } from './services/stop.ts';

@@ -73,10 +73,13 @@ export function postgresqlStandby(options: StandbyOptions): Standby {
     reachedBy: lead === undefined ? 'port' : 'command',
     hosts: { primary: hosts.primary.name, replica: hosts.replica.name },
 
-    facts: async () => ({
-      primary: await primaryFacts(primary),
-      replica: await replicaFacts(replica, isReplica),
-    }),
+    facts: async () => {
+      const [ofPrimary, ofReplica] = await Promise.all([
+        primaryFacts(primary),
+        replicaFacts(replica, isReplica),
+      ]);
+      return { primary: ofPrimary, replica: ofReplica };
+    },
     places: (facts) => placesOf(options, facts),
     primaryPosition: () => primaryPosition(primary),
     markPosition: async (windowId) => {
@@ -196,10 +199,11 @@ async function placesOf(
     systemIdentifier: primary.systemIdentifier,
     byCommands: commands[role].stop !== undefined,
   });
-  const places = {
-    primary: await placeOfRunning(question('primary')),
-    replica: await placeOfRunning(question('replica')),
-  };
+  const [ofPrimary, ofReplica] = await Promise.all([
+    placeOfRunning(question('primary')),
+    placeOfRunning(question('replica')),
+  ]);
+  const places = { primary: ofPrimary, replica: ofReplica };
   if (hosts.primary === hosts.replica) {
     const [one, other] = [places.primary.dataDirectory, places.replica.dataDirectory];
     if ((await hosts.primary.realPath(one)) === (await hosts.primary.realPath(other))) {

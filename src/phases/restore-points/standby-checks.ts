@@ -4,7 +4,8 @@ import type { Check } from '../../ports/maintenance-mode.ts';
 import { controlInWords } from '../../ports/server-place.ts';
 import type { Standby } from '../../ports/standby.ts';
 import type { PhaseContext } from '../phase.ts';
-import { lagOf, otherReceivers, standbyObstacle } from './standby-obstacles.ts';
+import { lookFor } from './standby-borrowing.ts';
+import { lagOf, otherReceivers } from './standby-obstacles.ts';
 
 /** What the plan's replica is like before the window; nothing when the plan names none and wants none. */
 export async function checkStandby({
@@ -38,12 +39,15 @@ export async function checkStandby({
   }
 
   async function look(there: Standby): Promise<Check> {
-    const facts = await there.facts();
-    const obstacle = standbyObstacle(facts, plan.standby, there);
-    if (obstacle !== undefined) {
-      return unfit(obstacle, 'Remove what stands in the way, or choose another restore-point.');
+    const found = await lookFor(there, plan.standby);
+    if ('obstacle' in found) {
+      return unfit(
+        found.obstacle,
+        'Remove what stands in the way, or choose another restore-point.',
+      );
     }
-    const { replica } = await there.places(facts);
+    const { facts } = found;
+    const { replica } = found.places;
     const value = `${replica.dataDirectory} on ${replica.host}, run by ${controlInWords(replica)}, ${formatBytes(lagOf(facts))} behind`;
     const told = [
       ...otherReceivers(facts).map(

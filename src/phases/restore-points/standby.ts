@@ -6,15 +6,9 @@ import type { BorrowedStandby } from '../../record/standby.ts';
 import { runStep } from '../../record/step.ts';
 import type { PhaseContext } from '../phase.ts';
 import type { ObstacleContext, RestorePointMaker } from './kind.ts';
-import {
-  borrow,
-  catchUp,
-  giveBackAfter,
-  giveStandbyBack,
-  requireStandby,
-} from './standby-borrowing.ts';
-import { standbyObstacle } from './standby-obstacles.ts';
+import { borrow, catchUp, lookFor, requireStandby } from './standby-borrowing.ts';
 import { promoteStandby } from './standby-promotion.ts';
+import { giveBackAfter, giveStandbyBack } from './standby-return.ts';
 
 const phase = 'run-db-maintenance';
 
@@ -35,11 +29,8 @@ export const standbyPoint: RestorePointMaker<RestorePointOf<'standby'>> = {
 async function obstacle({ standby, plan }: ObstacleContext): Promise<string | undefined> {
   if (standby === undefined) return 'the plan names no replica (standby.url)';
   try {
-    const facts = await standby.facts();
-    const reason = standbyObstacle(facts, plan.standby, standby);
-    if (reason !== undefined) return reason;
-    await standby.places(facts);
-    return undefined;
+    const look = await lookFor(standby, plan.standby);
+    return 'obstacle' in look ? look.obstacle : undefined;
   } catch (error) {
     return failureOf(error).message.replace(/\.$/, '');
   }

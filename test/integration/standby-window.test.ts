@@ -1,0 +1,87 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { dropRestorePoint } from '../../src/phases/close-books.ts';
+import type { PhaseContext } from '../../src/phases/phase.ts';
+import { FakeWorld } from '../fixtures/fake-world.ts';
+import {
+  goBack,
+  improvement,
+  maintain,
+  mortal,
+  readAgain,
+  StandbyBench,
+} from '../fixtures/standby-bench.ts';
+
+let bench: StandbyBench;
+
+beforeEach(async () => {
+  bench = await StandbyBench.start();
+}, 60_000);
+afterEach(() => bench.stop());
+
+/**
+ * Runs that are killed one after the other, each as early as it gets further than the one before, until one lives to
+ * its end: so that each change, of the record or of the servers, is once the last before a kill.
+ * @returns how often it was killed
+ */
+async function killedAtEach(
+  world: FakeWorld,
+  run: (context: PhaseContext) => Promise<unknown>,
+): Promise<number> {
+  const seen = new Set<string>();
+  let changes = 0;
+  for (let kills = 0; kills < 150; kills += 1) {
+    const { wrap, end, done } = mortal(world, changes);
+    const record = await readAgain(world);
+    await run(await bench.context({ world, record, wrap }));
+    if (end()) return kills;
+    const { journal } = await readAgain(world);
+    const size = seen.size;
+    for (const { phase, step, event } of journal) seen.add(`${phase} ${step} ${event}`);
+    for (const change of done) seen.add(change);
+    if (seen.size === size) changes += 1;
+  }
+  throw new Error('it does not come to its end');
+}
+
+describe('a window with a replica as restore point', () => {
+  test('that fails goes back to it, with nothing of the failed changes', async () => {
+    const before = await bench.contents();
+    const context = await bench.context();
+    expect(await maintain(context)).toMatchObject({ kind: 'failed' });
+    expect(context.record.status.restorePoint).toMatchObject({ kind: 'standby', timeline: 1 });
+    expect(await bench.replica.isRunning()).toBe(false);
+    expect(await bench.sql('SELECT count(*) FROM orders')).toBe('10');
+    expect(await goBack(context)).toMatchObject({
+      kind: 'done',
+      outputs: {
+        outcome: 'restored',
+        'failed-database': `the data directory ${bench.primary.dataFolder} on local, whose server is stopped`,
+      },
+    });
+    expect(await bench.contents()).toBe(before);
+    expect(context.record.status.state).toBe('rolled-back');
+    // It is the primary, and takes writes.
+    await bench.sql('INSERT INTO orders SELECT 1001');
+  }, 60_000);
+
+  test('that ends well lets the replica follow again', async () => {
+    const context = await bench.context({ tasks: improvement });
+    expect(await maintain(context)).toMatchObject({ kind: 'done' });
+    await context.record.become('reopening');
+    await context.record.become('reopened');
+    await dropRestorePoint(context);
+    const count = 'SELECT count(*) FROM orders';
+    expect(await bench.replica.psql(count, { database: 'shop' })).toBe('1001');
+    expect(await bench.primary.psql('SELECT count(*) FROM pg_replication_slots')).toBe('0');
+  }, 60_000);
+
+  test('that is killed at each change goes on and comes to its end', async () => {
+    const before = await bench.contents();
+    const world = new FakeWorld();
+    await bench.context({ world });
+    expect(await killedAtEach(world, maintain)).toBeGreaterThan(15);
+    expect(await killedAtEach(world, goBack)).toBeGreaterThan(15);
+    expect((await readAgain(world)).status.state).toBe('rolled-back');
+    expect(await bench.contents()).toBe(before);
+  }, 200_000);
+});
