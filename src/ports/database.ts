@@ -29,7 +29,7 @@ export interface DatabaseFacts {
   readonly canEndSessions: boolean;
   readonly isReadOnly: boolean;
   readonly isInRecovery: boolean;
-  /** Folder of the server's data, when the role may see it. */
+  /** Folder whose file system takes the database and copies of it: its tablespace's, else that of the server's data, when the role may see it. */
   readonly dataDirectory: string | undefined;
   /** Other client sessions on the database now. */
   readonly sessions: number;

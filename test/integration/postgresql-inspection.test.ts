@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { chown, mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Database } from '../../src/ports/database.ts';
 import { failureFrom, PostgresqlBench, until } from '../fixtures/postgresql-bench.ts';
@@ -250,6 +251,17 @@ der $(touch x) 'é;--" VALUES (1), (2), (3);
       deleted: 1,
     });
   });
+});
+
+test('room for a copy is looked for where the database’s tablespace is', async () => {
+  const folder = join(bench.cluster.folder, 'tablespace');
+  await mkdir(folder);
+  const owner = await stat(bench.cluster.dataFolder);
+  await chown(folder, owner.uid, owner.gid);
+  await bench.sql(`CREATE TABLESPACE elsewhere LOCATION '${folder}'`);
+  const name = await bench.database();
+  await bench.sql(`ALTER DATABASE ${name} SET TABLESPACE elsewhere`);
+  expect((await bench.adapter(name).inspect(facts)).dataDirectory).toBe(folder);
 });
 
 test('sizes are those of the tables named, partitions and indexes included', async () => {

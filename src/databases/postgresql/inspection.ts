@@ -23,14 +23,15 @@ const serverFacts = z.object({
   sessions: z.int(),
 });
 
-// data_directory is missing from pg_settings for roles that may not see it.
+// Copies of a database are made in its own default tablespace. data_directory is missing from pg_settings for roles that may not see it.
 const serverFactsQuery = `SELECT d.datname AS name, d.oid::bigint AS oid, pg_database_size(d.oid) AS bytes,
     (SELECT coalesce(sum(pg_relation_size(c.oid)), 0)::bigint FROM pg_class AS c WHERE c.relkind = 'i') AS "indexBytes",
     r.rolname AS role, r.rolsuper AS "isSuperuser", r.rolsuper OR r.rolcreatedb AS "canCreateDatabase",
     pg_has_role(r.oid, d.datdba, 'USAGE') AS "ownsDatabase",
     pg_has_role(r.oid, 'pg_signal_backend', 'USAGE') AS "canEndSessions",
     current_setting('transaction_read_only')::boolean AS "isReadOnly", pg_is_in_recovery() AS "isInRecovery",
-    (SELECT setting FROM pg_settings WHERE pg_settings.name = 'data_directory') AS "dataDirectory",
+    coalesce(nullif(pg_tablespace_location(d.dattablespace), ''),
+      (SELECT setting FROM pg_settings WHERE pg_settings.name = 'data_directory')) AS "dataDirectory",
     (SELECT count(*) FROM pg_stat_activity AS a WHERE ${otherClients}) AS sessions
   FROM pg_database AS d, pg_roles AS r WHERE d.datname = current_database() AND r.rolname = current_user`;
 
