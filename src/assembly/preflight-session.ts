@@ -20,7 +20,16 @@ import type { Surroundings } from './surroundings.ts';
 import { copiesOf, copySecretsOf } from './backup-copies.ts';
 import { checkoutsOf } from './code.ts';
 import { servicesOf } from './services.ts';
-import { databaseOf, modeOf, secretsOf, secretValues, worldOf, type World } from './world.ts';
+import { standbyOf } from './standby.ts';
+import {
+  databaseOf,
+  modeOf,
+  scratchOf,
+  secretsOf,
+  secretValues,
+  worldOf,
+  type World,
+} from './world.ts';
 import { deadlineOf, recordOutputs, type ActionResult } from './window-session.ts';
 
 /** What a preflight leaves: its result, and the record that it opened when all was well. */
@@ -57,6 +66,8 @@ export async function preflightSession(
     variable: (name) => surroundings.environment[name],
     progress: surroundings.progress,
     database,
+    scratch: scratchOf(plan, secrets, world),
+    standby: standbyOf(plan, secrets, world),
     mode: modeOf(plan, secrets, world, {
       id: known?.status.windowId ?? 'preflight',
       expectedEnd: new Date(now.getTime() + plan.window.duration * 1000),
@@ -138,6 +149,7 @@ export async function preflightSession(
       plan,
       record,
       database,
+      standby: standbyOf(plan, secrets, world),
       progress: surroundings.progress,
       workspace: surroundings.workspace,
       variable: (name) => surroundings.environment[name],

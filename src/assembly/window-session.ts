@@ -15,7 +15,7 @@ import { copiesOf, copySecretsOf } from './backup-copies.ts';
 import { checkoutsOf } from './code.ts';
 import { servicesOf } from './services.ts';
 import { standbyOf } from './standby.ts';
-import { databaseOf, modeOf, secretsOf, worldOf, type World } from './world.ts';
+import { databaseOf, modeOf, scratchOf, secretsOf, worldOf, type World } from './world.ts';
 
 /** What an action gives back to its face. */
 export interface ActionResult {
@@ -115,6 +115,7 @@ export function contextOf(
     workspace: surroundings.workspace,
     variable: (name) => surroundings.environment[name],
     database: databaseOf(plan, secrets, world, record.status.windowId),
+    scratch: scratchOf(plan, secrets, world),
     standby: standbyOf(plan, secrets, world),
     mode: modeOf(plan, secrets, world, {
       id: record.status.windowId,

@@ -1,6 +1,6 @@
 import { chromium } from '../browser/chromium.ts';
 import { systemClock } from '../clock/system-clock.ts';
-import { parseConnection } from '../databases/postgresql/connection.ts';
+import { parseConnection, type Connection } from '../databases/postgresql/connection.ts';
 import { postgresql } from '../databases/postgresql.ts';
 import { nodeHttp } from '../http/node-http.ts';
 import { fleetMode } from '../modes/fleet.ts';
@@ -11,6 +11,7 @@ import { resolveSecrets, type Secrets } from '../plan/secrets.ts';
 import type { Browser } from '../ports/browser.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Database } from '../ports/database.ts';
+import { failureOf, FailureError } from '../ports/failure.ts';
 import type { Fleet } from '../ports/fleet.ts';
 import type { Host } from '../ports/host.ts';
 import type { Http } from '../ports/http.ts';
@@ -105,6 +106,36 @@ export function databaseOf(
     ...(clientDirectory === undefined ? {} : { clientDirectory }),
     ...(windowId === undefined ? {} : { windowId }),
   });
+}
+
+/** The server that restore tests run on; `undefined` when that is the application's own. */
+export function scratchOf(plan: Plan, secrets: Secrets, world: World): Database | undefined {
+  const { scratchUrl } = secrets;
+  if (scratchUrl === undefined) return undefined;
+  parseScratch(scratchUrl);
+  const { clientDirectory } = plan.database;
+  return postgresql({
+    host: world.fleet.database,
+    clock: world.clock,
+    url: scratchUrl,
+    ...(clientDirectory === undefined ? {} : { clientDirectory }),
+  });
+}
+
+/** @throws FailureError `database-url-invalid`, which says which URL it is about */
+function parseScratch(url: string): Connection {
+  try {
+    return parseConnection(url);
+  } catch (error) {
+    const failure = failureOf(error);
+    throw new FailureError(
+      {
+        ...failure,
+        message: failure.message.replace('database URL', 'URL of backup-db.scratch-url'),
+      },
+      { cause: error },
+    );
+  }
 }
 
 /** How the plan closes the site, on every web host; `undefined` when it does not say. */

@@ -37,6 +37,8 @@ export interface PhaseContext extends StepContext {
   readonly browser?: Browser;
   /** `undefined` when the plan has no database. */
   readonly database: Database | undefined;
+  /** The server that restore tests run on, where it is another one than the application's. */
+  readonly scratch?: Database | undefined;
   /** A replica of the database that can be a restore point, where the plan names one. */
   readonly standby?: Standby | undefined;
   /** `undefined` when the plan has no maintenance mode (no site files). */

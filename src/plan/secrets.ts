@@ -11,6 +11,7 @@ export function secretReferences(
   };
   add('ssh.private-key', plan.ssh.privateKey);
   add('database.url', plan.database.url);
+  add('backup-db.scratch-url', plan.backupDb.scratchUrl);
   add('standby.url', plan.standby.url);
   add('enable-maintenance.bypass-token', plan.enableMaintenance.bypassToken);
   for (const name of commandVariables(plan)) {
@@ -41,6 +42,8 @@ function commandVariables({ enableMaintenance }: Plan): readonly string[] {
 export interface Secrets {
   readonly sshPrivateKey: string | undefined;
   readonly databaseUrl: string | undefined;
+  /** Of the server that restore tests run on, where it is another one. */
+  readonly scratchUrl: string | undefined;
   readonly standbyUrl?: string | undefined;
   readonly bypassToken: string | undefined;
   /** What the commands of the maintenance mode get, by name. */
@@ -90,6 +93,7 @@ export function resolveSecrets(
   return {
     sshPrivateKey: sshPrivateKey(plan, environment),
     databaseUrl: look(plan.database.url),
+    scratchUrl: look(plan.backupDb.scratchUrl),
     standbyUrl: look(plan.standby.url),
     bypassToken,
     commandEnvironment: Object.fromEntries(

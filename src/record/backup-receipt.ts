@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { verificationLevels } from '../plan/settings/backup-db.ts';
 
 /** How a backup was proved. */
-export const verificationLevels = ['checksum', 'restore', 'restore-and-compare'] as const;
 export type VerificationLevel = (typeof verificationLevels)[number];
 
 /** A copy of a backup elsewhere that was read back and had the checksum that was sent. */
@@ -50,6 +50,8 @@ export const backupReceiptSchema = z.object({
   dumpSeconds: z.number(),
   /** Seconds that the proving restore took; with `checksum` alone a cautious guess. */
   restoreSeconds: z.number(),
+  /** Where that figure comes from; without it the application's own server. */
+  restoreBasis: z.enum(['measured', 'measured-elsewhere', 'estimated']).optional(),
   verifiedAt: z.string(),
   format: z.enum(['directory', 'stream']).optional(),
   /** The host that keeps it; without it the one that runs the database's client programs. */

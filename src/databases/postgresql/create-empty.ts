@@ -36,11 +36,13 @@ async function icuRules(server: Server, like: DatabaseProperties): Promise<strin
 /**
  * Creates an empty database like the original and closed to others. A limit of 0 keeps all but superusers out, an
  * ordinary owner too; such a one works behind the revoked CONNECT instead.
+ * @param options.elsewhere on another server than the original's: without its tablespace and rules of collation
  */
 export async function createEmpty(
   server: Server,
   database: string,
   like: DatabaseProperties,
+  { elsewhere = false }: { readonly elsewhere?: boolean } = {},
 ): Promise<DatabaseIdentity> {
   const { psql } = server;
   const { major } = await server.version();
@@ -62,9 +64,9 @@ export async function createEmpty(
     'TEMPLATE template0',
     `ENCODING ${quoteLiteral(like.encoding)}`,
     ...localeOptions(like, major),
-    ...(await icuRules(server, like)),
+    ...(elsewhere ? [] : await icuRules(server, like)),
     // To name even the usual one takes a right on it that an ordinary role lacks.
-    ...(now?.tablespace === like.tablespace
+    ...(elsewhere || now?.tablespace === like.tablespace
       ? []
       : [`TABLESPACE ${quoteIdentifier(like.tablespace)}`]),
   ];

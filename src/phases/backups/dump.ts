@@ -41,6 +41,7 @@ export async function takeDump(
         directory,
         windowId,
         jobs: plan.backupDb.jobs,
+        contents: plan.backupDb.verify === 'restore-and-compare',
         onProgress: (line) => {
           progress.info(line);
         },

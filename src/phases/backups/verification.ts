@@ -1,38 +1,77 @@
+import { posix } from 'node:path';
 import { formatDuration } from '../../plan/duration.ts';
+import type { DumpPlace } from '../../ports/backup-proof.ts';
 import type { DumpManifest } from '../../ports/database.ts';
+import { fail, failureOf } from '../../ports/failure.ts';
+import type { BackupReceipt, VerificationLevel } from '../../record/backup-receipt.ts';
 import { runStep } from '../../record/step.ts';
-import { databaseName } from '../database-names.ts';
+import { readHistory } from '../../record/window-record.ts';
 import type { PhaseContext } from '../phase.ts';
 import { requireDatabase } from '../requirements.ts';
+import { compareContents, fewOf } from './content-comparison.ts';
 import type { TakenDump } from './dump.ts';
+import { keeperOf } from './keeper.ts';
 import { restoreBackup } from './restoration.ts';
+import { estimateRestore } from './restore-estimate.ts';
 import { refuseDifference } from './row-comparison.ts';
+import { withScratch, type Scratch } from './scratch-database.ts';
 
 /** What the proof of a backup showed. */
 export interface BackupProof {
-  /** Seconds that the restore took. */
+  readonly level: VerificationLevel;
+  /** What was observed, a line each. */
+  readonly observed: readonly string[];
+  /** Seconds that the proof took. */
+  readonly seconds: number;
+  /** Seconds that the restore took, or is guessed to take. */
   readonly restoreSeconds: number;
+  readonly restoreBasis: NonNullable<BackupReceipt['restoreBasis']>;
 }
 
+function dumpPlace(context: PhaseContext, { directory }: TakenDump): DumpPlace {
+  return { directory, keeper: keeperOf(context, {}) };
+}
+
+type Moment = 'online' | 'closed';
+
+/** So many differences stand in a failure, and so many remarks in a receipt. */
+const namedAtMost = 8;
+
 /**
- * Proves a dump by restoring it into a scratch database and counting; one that fails is set aside.
- * @throws FailureError `backup-…` or `database-…`
+ * Proves a dump as the plan asks for it; one that fails is set aside. When the plan asks for a look at the source, that
+ * comes last, and what it finds says nothing against the backup.
+ * @throws FailureError `backup-…`, `scratch-…` or `database-…`
  */
-export function verifyDump(
+export async function verifyDump(
   context: PhaseContext,
   callingPhase: string,
-  moment: 'online' | 'closed',
+  moment: Moment,
   dump: TakenDump,
 ): Promise<BackupProof> {
-  const { manifest } = dump;
-  return runStep(context, callingPhase, {
-    id: `restore-test-${moment}`,
-    title: 'Restore the dump into a scratch database and compare every table',
+  const level = context.plan.backupDb.verify;
+  const proof = await runStep(context, callingPhase, {
+    ...(level === 'checksum'
+      ? { id: `checksum-${moment}`, title: 'Read the files of the dump again' }
+      : { id: `restore-test-${moment}`, title: titleOf(level) }),
     blast: 'none',
-    perform: () => restoreTest(context, dump),
-    describe: (result) =>
-      `restored in ${formatDuration(result.restoreSeconds)}; ${totalRows(manifest)} rows in ${Object.keys(manifest.rows).length} tables are equal`,
+    perform: () =>
+      timed(context, () =>
+        orSetAside(context, dump, () =>
+          level === 'checksum'
+            ? readAgain(context, dump)
+            : restoreTest(context, dump, level, moment),
+        ),
+      ),
+    describe: ({ observed }) => observed.join('; '),
   });
+  const source = await checkSource(context, callingPhase, moment, dump);
+  return { level, ...proof, observed: [...proof.observed, ...source] };
+}
+
+function titleOf(level: Exclude<VerificationLevel, 'checksum'>): string {
+  return level === 'restore'
+    ? 'Restore the dump into a scratch database and compare every table'
+    : 'Restore the dump into a scratch database and compare schema, sequences and contents';
 }
 
 /** Rows of all tables of a dump. */
@@ -40,30 +79,224 @@ export function totalRows({ rows }: Pick<DumpManifest, 'rows'>): number {
   return Object.values(rows).reduce((sum, count) => sum + count, 0);
 }
 
-async function restoreTest(
+/** What a proof shows. */
+interface Shown {
+  readonly observed: string[];
+  readonly restoreSeconds: number;
+  readonly restoreBasis: BackupProof['restoreBasis'];
+}
+
+async function timed(
+  { clock }: PhaseContext,
+  work: () => Promise<Shown>,
+): Promise<Pick<Shown, keyof Shown> & { readonly seconds: number }> {
+  const begun = clock.monotonicSeconds();
+  const { observed, restoreSeconds, restoreBasis } = await work();
+  const seconds = Math.round((clock.monotonicSeconds() - begun) * 1000) / 1000;
+  return { observed, restoreSeconds, restoreBasis, seconds };
+}
+
+async function orSetAside<T>(
   context: PhaseContext,
-  { directory, manifest }: TakenDump,
-): Promise<{ restoreSeconds: number }> {
-  const { record } = context;
-  const database = requireDatabase(context);
-  const host = context.fleet.database;
-  const scratch = databaseName(database.name, record.status.windowId, 'scratch');
+  dump: TakenDump,
+  work: () => Promise<T>,
+): Promise<T> {
+  const host = keeperOf(context, {});
+  const { directory } = dump;
   try {
-    // A killed run may have left one.
-    await database.drop(scratch);
-    await database.createEmpty(scratch, manifest.database);
-    const { seconds } = await restoreBackup(context, { directory }, scratch);
-    refuseDifference(manifest.rows, await database.countRows(scratch), {
-      message: "The restored backup differs from the database's snapshot",
-      state: `The site is unchanged. The backup was set aside as ${directory}.unverified.`,
-      next: 'Do not rely on this backup; find out why it differs (triggers, extensions, a concurrent restore) and back up again.',
-    });
-    return { restoreSeconds: seconds };
+    return await work();
   } catch (error) {
     await host.remove(`${directory}.unverified`);
     await host.rename(directory, `${directory}.unverified`);
     throw error;
-  } finally {
-    await database.drop(scratch);
   }
+}
+
+/** The files alone: nothing is restored, and the way back is timed by a guess. */
+async function readAgain(context: PhaseContext, dump: TakenDump): Promise<Shown> {
+  const { record, plan } = context;
+  const database = requireDatabase(context);
+  const check = await database.checkDump(dumpPlace(context, dump));
+  const history = await readHistory(context.host, {
+    stateDir: plan.stateDir,
+    name: record.status.name,
+  });
+  const { seconds, basis } = estimateRestore(history, {
+    backupBytes: dump.manifest.bytes,
+    databaseBytes: (await database.identify({ name: database.name }))?.bytes ?? 0,
+  });
+  return {
+    observed: [
+      `${check.files} files have the checksums of the manifest; ${check.entries} entries and the data of ${check.tables} tables can be read`,
+      `nothing was restored, so that it can be is not proved; ${formatDuration(seconds)} for a restore is ${basis}`,
+    ],
+    restoreSeconds: seconds,
+    restoreBasis: 'estimated',
+  };
+}
+
+function restoreTest(
+  context: PhaseContext,
+  dump: TakenDump,
+  level: Exclude<VerificationLevel, 'checksum'>,
+  moment: Moment,
+): Promise<Shown> {
+  const { manifest } = dump;
+  const { amcheck } = context.plan.backupDb;
+  return withScratch(context, manifest.database, async (scratch) => {
+    const { server, database, elsewhere, place, told } = scratch;
+    const { seconds } = await restoreBackup({ ...context, database: server }, dump, database);
+    const observed = [`restored into ${place} in ${formatDuration(seconds)}`, ...told];
+    observed.push(
+      ...(level === 'restore'
+        ? await compareCounts(dump, scratch)
+        : await compareEverything(context, dump, scratch)),
+    );
+    // While the site is closed, every second counts.
+    if (moment === 'online' && (amcheck === 'restored' || amcheck === 'both')) {
+      observed.push(await checkRestored(context, dump, scratch));
+    }
+    return {
+      observed,
+      restoreSeconds: seconds,
+      restoreBasis: elsewhere ? 'measured-elsewhere' : 'measured',
+    };
+  });
+}
+
+/** @throws FailureError `backup-differs` */
+async function compareCounts(
+  { directory, manifest }: TakenDump,
+  scratch: Scratch,
+): Promise<string[]> {
+  const { server, database } = scratch;
+  refuseDifference(manifest.rows, await server.countRows(database), {
+    message: "The restored backup differs from the database's snapshot",
+    state: setAsideState(directory),
+    next: 'Do not rely on this backup; find out why it differs (triggers, extensions, a concurrent restore) and back up again.',
+  });
+  return [`${totalRows(manifest)} rows in ${Object.keys(manifest.rows).length} tables are equal`];
+}
+
+/** @throws FailureError `backup-differs`, `database-dump-without-contents` */
+async function compareEverything(
+  context: PhaseContext,
+  dump: TakenDump,
+  { server, database, elsewhere }: Scratch,
+): Promise<string[]> {
+  const expected = await requireDatabase(context).dumpContents(dumpPlace(context, dump));
+  const found = await server.contents(database, {
+    jobs: context.plan.backupDb.jobs,
+    rowHash: expected.rowHash,
+  });
+  const { differences, told } = compareContents(expected, found, { elsewhere });
+  if (differences.length > 0) {
+    fail({
+      code: 'backup-differs',
+      message: `The restored backup differs from the database's snapshot in ${differences.length} ${differences.length === 1 ? 'thing' : 'things'}: ${fewOf(differences, namedAtMost)}.`,
+      state: setAsideState(dump.directory),
+      next: 'Do not rely on this backup. Compare the two by hand (the .unverified folder can be restored); where the difference is lawful, for instance an extension in another version, mend it at the source, or verify by restore alone.',
+    });
+  }
+  const { tables, sequences, largeObjects, catalogue } = expected;
+  const objects = Object.values(largeObjects).reduce((sum, part) => sum + part.objects, 0);
+  return [
+    `equal to the dump's own snapshot: ${Object.keys(catalogue).length} definitions, ${Object.keys(sequences).length} sequences, ${totalRows(dump.manifest)} rows in ${Object.keys(tables).length} tables by their hashes, ${objects} large objects`,
+    ...(told.length === 0 ? [] : [`told: ${fewOf(told, namedAtMost)}`]),
+  ];
+}
+
+/** @throws FailureError `backup-damaged`, `database-amcheck-failed` */
+async function checkRestored(
+  { plan }: PhaseContext,
+  { directory }: TakenDump,
+  { server, database }: Scratch,
+): Promise<string> {
+  const { damaged, damagedObjects, seconds } = await server.amcheck(database, {
+    jobs: plan.backupDb.jobs,
+    own: true,
+  });
+  if (damagedObjects > 0) {
+    fail({
+      code: 'backup-damaged',
+      message: `pg_amcheck found ${damagedObjects} damaged objects in the restored database: ${fewOf(damaged, namedAtMost)}.`,
+      state: setAsideState(directory),
+      next: 'What was just written is damaged already: look at the disk, the memory and the file system of that server before anything else.',
+    });
+  }
+  return `pg_amcheck found no damage in the restored database (${formatDuration(seconds)})`;
+}
+
+function setAsideState(directory: string): string {
+  return `The site is unchanged. The backup was set aside as ${directory}.unverified.`;
+}
+
+/**
+ * Looks for damage in the application's own database, which no dump shows: it reads tables and not indexes.
+ * @throws FailureError `database-damaged`
+ */
+async function checkSource(
+  context: PhaseContext,
+  callingPhase: string,
+  moment: Moment,
+  { directory }: TakenDump,
+): Promise<string[]> {
+  const { plan } = context;
+  const { amcheck, jobs } = plan.backupDb;
+  if (moment === 'closed' || (amcheck !== 'source' && amcheck !== 'both')) return [];
+  const database = requireDatabase(context);
+  const { observed } = await runStep(context, callingPhase, {
+    id: 'amcheck-source',
+    title: `Look for damaged tables and indexes in ${database.name}`,
+    blast: 'none',
+    perform: async () => {
+      const { damaged, damagedObjects, seconds } = await database.amcheck(database.name, {
+        jobs,
+        own: false,
+      });
+      if (damagedObjects > 0) {
+        fail({
+          code: 'database-damaged',
+          message: `pg_amcheck found ${damagedObjects} damaged objects in ${database.name}: ${fewOf(damaged, namedAtMost)}.`,
+          state: `The site is unchanged. The backup ${posix.basename(directory)} was taken and proved before, and stays: a dump reads tables and not indexes.`,
+          next: 'Damaged indexes are mended by REINDEX. For damaged tables, keep this backup and older ones, look at the disk, and restore.',
+        });
+      }
+      return {
+        observed: `pg_amcheck found no damage in ${database.name} itself (${formatDuration(seconds)})`,
+      };
+    },
+    describe: (result) => result.observed,
+  });
+  return [observed];
+}
+
+/** Why the plan's way of proving a backup is not possible here, each with what to do; nothing is changed. */
+export async function verificationObstacles(
+  context: Pick<PhaseContext, 'plan' | 'database' | 'scratch'>,
+): Promise<readonly { readonly what: string; readonly next: string }[]> {
+  const { plan, database, scratch } = context;
+  if (database === undefined) return [];
+  const { amcheck, verify } = plan.backupDb;
+  const obstacles: { what: string; next: string }[] = [];
+  const ask = async (server: typeof database, where: 'own' | 'application'): Promise<void> => {
+    const obstacle = await server
+      .amcheckObstacle(where)
+      .catch((error: unknown) => failureOf(error).message);
+    if (obstacle === undefined) return;
+    obstacles.push({
+      what: `pg_amcheck on the ${where === 'own' ? 'restored database' : 'source'}: ${obstacle}`,
+      next: 'Install what it needs, or set backup-db.amcheck to none.',
+    });
+  };
+  if (amcheck === 'restored' || amcheck === 'both') {
+    if (verify === 'checksum') {
+      obstacles.push({
+        what: 'pg_amcheck on the restored database: verify is checksum, so nothing is restored',
+        next: 'Set backup-db.verify to restore, or backup-db.amcheck to source or none.',
+      });
+    } else await ask(scratch ?? database, 'own');
+  }
+  if (amcheck === 'source' || amcheck === 'both') await ask(database, 'application');
+  return obstacles;
 }

@@ -31,6 +31,12 @@ export async function verifiedBackup(
     tocEntries: manifest.tocEntries,
     dumpSeconds: manifest.seconds,
     restoreSeconds: proof.restoreSeconds,
+    restoreBasis: proof.restoreBasis,
+    verification: {
+      level: proof.level,
+      observed: [...proof.observed],
+      seconds: proof.seconds,
+    },
     verifiedAt: context.clock.now().toISOString(),
   };
   await writeNote(context, receipt);
