@@ -80,7 +80,11 @@ async function startIn(
   const dataFolder = options.dataFolder ?? join(folder, 'data');
   // Attributes of objects lie beside them: not every file system has extended ones.
   const attributeFolder = join(folder, 'attributes');
-  for (const path of [attributeFolder, dataFolder]) await mkdir(path, { recursive: true });
+  // Without accounts the server knows one key only, and answers others as S3 does not.
+  const accountFolder = join(folder, 'accounts');
+  for (const path of [attributeFolder, accountFolder, dataFolder]) {
+    await mkdir(path, { recursive: true });
+  }
   for (const bucket of options.buckets ?? ['backups']) await mkdir(join(dataFolder, bucket));
   const logFile = join(folder, 'server.log');
   const tls = options.tls === undefined ? [] : await writeIdentity(folder, options.tls);
@@ -121,6 +125,7 @@ async function startIn(
       program,
       [
         ...['--port', `127.0.0.1:${candidate}`, '--region', region, '--quiet', ...tls],
+        ...['--iam-dir', accountFolder],
         ...(readOnly ? ['--readonly'] : []),
         ...['posix', '--sidecar', attributeFolder, dataFolder],
       ],

@@ -18,7 +18,7 @@ export interface S3Connection {
  */
 export function s3Client(place: S3Place, keys: S3Keys, connection: S3Connection): S3Client {
   const { stallSeconds, extraCa, attempts } = connection;
-  return new S3Client({
+  const client = new S3Client({
     region: place.region,
     ...(place.endpoint === undefined ? {} : { endpoint: place.endpoint }),
     forcePathStyle: place.pathStyle ?? place.endpoint !== undefined,
@@ -49,6 +49,24 @@ export function s3Client(place: S3Place, keys: S3Keys, connection: S3Connection)
         : { httpsAgent: new Agent({ keepAlive: true, ca: trusted(extraCa) }) }),
     },
   });
+  // Last before the network: what Node throws keeps its code, also where its errors are of another realm than
+  // the client's, which would wrap them.
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      try {
+        return await next(args);
+      } catch (error) {
+        throw error instanceof Error ? error : ofThisRealm(error);
+      }
+    },
+    { step: 'deserialize', priority: 'low', name: 'errorsOfThisRealm' },
+  );
+  return client;
+}
+
+function ofThisRealm(error: unknown): Error {
+  const { name, message, code } = Object(error) as Record<'name' | 'message' | 'code', unknown>;
+  return Object.assign(new Error(String(message)), { name, code });
 }
 
 function trusted(extraCa: string): string[] {

@@ -119,7 +119,6 @@ const kinds: Readonly<Record<string, Kind>> = {
 const kindsByStatus: Readonly<Record<number, Kind>> = {
   301: region,
   403: denied,
-  404: missing,
   429: busy,
   503: busy,
   507: full,
