@@ -9,7 +9,9 @@ import { failureFrom, PostgresqlBench, until } from '../fixtures/postgresql-benc
 let bench: PostgresqlBench;
 
 beforeAll(async () => {
-  bench = await PostgresqlBench.start({ settings: { max_prepared_transactions: '5' } });
+  bench = await PostgresqlBench.start({
+    settings: { max_prepared_transactions: '5', wal_level: 'logical' },
+  });
   await bench.sql(
     `CREATE ROLE plain LOGIN PASSWORD 'secret'; CREATE ROLE owner LOGIN PASSWORD 'secret' CREATEDB`,
   );
@@ -51,6 +53,30 @@ describe('facts', () => {
       Number(await bench.sql(`SELECT pg_relation_size('t_a_idx')`, { database: name })),
     );
     expect(Object.keys(seen.clientVersions).sort()).toEqual(['pg_dump', 'pg_restore', 'psql']);
+  });
+
+  test('of what belongs to one database and to no copy of it', async () => {
+    const name = await bench.database(
+      `CREATE SUBSCRIPTION prices CONNECTION 'host=127.0.0.1 port=1' PUBLICATION p WITH (connect = false);
+       SELECT pg_create_logical_replication_slot('orders_feed', 'pgoutput')`,
+    );
+    await bench.sql(`GRANT CONNECT ON DATABASE ${name} TO plain`);
+    for (const user of ['postgres', 'plain']) {
+      const adapter = user === 'plain' ? bench.adapter(name, { user }) : bench.adapter(name);
+      expect(await adapter.inspect(facts)).toMatchObject({
+        subscriptions: [{ name: 'prices', enabled: false }],
+        logicalSlots: ['orders_feed'],
+      });
+    }
+    const other = await bench.database();
+    expect(await bench.adapter(other).inspect(facts)).toMatchObject({
+      subscriptions: [],
+      logicalSlots: [],
+    });
+    await bench.sql(
+      `SELECT pg_drop_replication_slot('orders_feed'); ALTER SUBSCRIPTION prices SET (slot_name = NONE); DROP SUBSCRIPTION prices`,
+      { database: name },
+    );
   });
 
   test('of an ordinary role, and of an owner', async () => {

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { mkdir } from 'node:fs/promises';
+import { giveTo, unprivilegedUser } from '../../rehearsal/unprivileged-user.ts';
 import type { Database, DatabaseProperties } from '../../src/ports/database.ts';
 import { failureFrom, PostgresqlBench } from '../fixtures/postgresql-bench.ts';
 
@@ -185,6 +187,51 @@ describe('cloning', () => {
       expect(failure.code).toBe('database-in-use');
       expect(await database.databasesWithPrefix(`${name}_mw_`)).toEqual([]);
     });
+  });
+
+  test('keeps the collation version that its source was made with', async () => {
+    await bench.sql(
+      `CREATE DATABASE icu TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US';
+       UPDATE pg_database SET datcollversion = '1.2.3' WHERE datname = 'icu'`,
+    );
+    // By itself the server refuses such a template.
+    await expect(bench.sql('CREATE DATABASE icu_mw_plain TEMPLATE icu')).rejects.toThrow(
+      'collation version mismatch',
+    );
+    await bench.adapter('icu').clone('icu', 'icu_mw_point');
+    expect(
+      await bench.sql(`SELECT datcollversion FROM pg_database WHERE datname = 'icu_mw_point'`),
+    ).toBe('1.2.3');
+  });
+
+  test('takes along what lies in other tablespaces', async () => {
+    for (const name of ['one', 'two']) {
+      const folder = `${bench.cluster.folder}/space_${name}`;
+      await mkdir(folder, { mode: 0o700 });
+      await giveTo(unprivilegedUser(), folder);
+      await bench.sql(`CREATE TABLESPACE space_${name} LOCATION '${folder}'`);
+    }
+    await bench.sql('CREATE DATABASE spread TABLESPACE space_one');
+    await bench.sql(
+      `CREATE TABLE near AS SELECT generate_series(1, 1000) AS a;
+       CREATE TABLE far TABLESPACE space_two AS SELECT generate_series(1, 2000) AS a`,
+      { database: 'spread' },
+    );
+    const database = bench.adapter('spread');
+    const before = await database.properties();
+    expect(before.tablespace).toBe('space_one');
+    await swap(database, 'spread_mw_point', 'spread_mw_failed');
+    expect(withoutIdentity(await database.properties())).toEqual(withoutIdentity(before));
+    expect(await database.countRows('spread')).toEqual({ 'public.far': 2000, 'public.near': 1000 });
+    expect(
+      await bench.sql(
+        `SELECT spcname FROM pg_class JOIN pg_tablespace AS t ON t.oid = reltablespace WHERE relname = 'far'`,
+        {
+          database: 'spread',
+        },
+      ),
+    ).toBe('space_two');
+    await database.drop('spread_mw_failed');
   });
 
   test('without the right to create databases fails', async () => {

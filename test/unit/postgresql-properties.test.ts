@@ -9,7 +9,7 @@ import {
 import { grantSteps, revokeStatements, type Grant } from '../../src/databases/postgresql/grants.ts';
 import { localeColumns } from '../../src/databases/postgresql/properties.ts';
 import { databaseArgument } from '../../src/databases/postgresql/restore.ts';
-import { sizesAgree } from '../../src/databases/postgresql/restore-points.ts';
+import { cloneStatements, sizesAgree } from '../../src/databases/postgresql/restore-points.ts';
 import type { DatabaseProperties } from '../../src/ports/database.ts';
 
 function grant(
@@ -139,4 +139,26 @@ test('a copy may differ by small files only', () => {
   expect(sizesAgree(1_000_000_000, 1_000_000_000 - 5_000_000)).toBe(true);
   expect(sizesAgree(1_000_000_000, 500_000_000)).toBe(false);
   expect(sizesAgree(8_000_000, 0)).toBe(false);
+});
+
+test.each([
+  [14, null, ['CREATE DATABASE "b" TEMPLATE "a" ALLOW_CONNECTIONS false']],
+  [15, null, ['CREATE DATABASE "b" TEMPLATE "a" STRATEGY FILE_COPY ALLOW_CONNECTIONS false']],
+  [
+    17,
+    "2.3'",
+    [
+      `CREATE DATABASE "b" TEMPLATE "a" STRATEGY FILE_COPY COLLATION_VERSION '2.3''' ALLOW_CONNECTIONS false`,
+    ],
+  ],
+  [
+    18,
+    null,
+    [
+      expect.stringMatching(/enumvals.*set_config\('file_copy_method', 'clone', false\)/s),
+      'CREATE DATABASE "b" TEMPLATE "a" STRATEGY FILE_COPY ALLOW_CONNECTIONS false',
+    ],
+  ],
+])('a copy on version %i (collation %j)', (serverMajor, collationVersion, statements) => {
+  expect(cloneStatements('a', 'b', { serverMajor, collationVersion })).toEqual(statements);
 });
