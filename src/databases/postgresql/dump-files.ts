@@ -20,15 +20,24 @@ const manifestSchema: z.ZodType<DumpManifest> = z.object({
   database: databasePropertiesSchema,
   startedAt: z.string(),
   seconds: z.number(),
-  format: z.literal('directory'),
+  format: z.enum(['directory', 'stream']),
+  compression: z
+    .object({ chosen: z.string(), reason: z.string() })
+    .default({ chosen: 'gzip:1', reason: 'as it always was' }),
+  encrypted: z.boolean().default(false),
   serverVersion: z.string(),
   dumpVersion: z.string(),
   bytes: z.number(),
   sha256: z.string(),
   files: z.array(z.object({ name: z.string(), bytes: z.number(), sha256: z.string() })),
   tocEntries: z.number(),
+  order: z
+    .object({ first: z.array(z.number()), last: z.array(z.number()) })
+    .nullable()
+    .default(null),
   rows: z.record(z.string(), z.number()),
   roles: z.array(z.string()),
+  notes: z.array(z.string()).default([]),
 });
 
 /** Sizes and checksums of all files of a dump, by name; the manifest itself is left out. */

@@ -1,55 +1,22 @@
 import { posix } from 'node:path';
-import { z } from 'zod';
-import type { Database, DumpManifest, RowCounts } from '../../ports/database.ts';
+import type { Database, DumpManifest } from '../../ports/database.ts';
 import { fail, failureOf, FailureError } from '../../ports/failure.ts';
-import type { DatabaseContents } from '../../ports/database-contents.ts';
-import type { CommandResult } from '../../ports/host.ts';
-import { writeContents } from './contents/contents-file.ts';
-import { beginReading, type Reading } from './contents/contents.ts';
-import { dumpApplication } from './dump-application.ts';
-import { describeFiles, overallSha256, writeManifest, type DumpFile } from './dump-files.ts';
-import { rolesQuery } from './dump-roles.ts';
+import type { Host } from '../../ports/host.ts';
+import { chooseCompression } from './compression.ts';
+import { directoryWriter } from './dump-directory.ts';
+import { overallSha256, writeManifest } from './dump-files.ts';
+import { dumpAndCount, endDumpSessions, type Dumped } from './dump-snapshot.ts';
+import { streamWriter } from './dump-stream.ts';
+import type { DumpWriter } from './dump-writer.ts';
+import { describePeculiarities } from './peculiarities.ts';
 import { readProperties } from './properties.ts';
-import type { PsqlSession } from './psql.ts';
-import { quoteLiteral } from './quoting.ts';
-import {
-  beginSnapshot,
-  countTables,
-  listTables,
-  readerSettings,
-  type CountedTable,
-} from './row-counts.ts';
 import type { Server } from './server.ts';
-import { statementError } from './statement-failure.ts';
+import { orderWithoutEvents, readToc, tablesWithData, type TocEntry } from './table-of-contents.ts';
 
 export type DumpOptions = Parameters<Database['dump']>[0];
 
-/** Files of a dump are for nobody but us; the script is constant, the command comes as its arguments. */
-const privately = ['sh', '-c', 'umask 077; exec "$@"', 'sh'] as const;
-
-/** What is known when pg_dump and the counts in its snapshot are through. */
-interface Dumped {
-  readonly tables: readonly CountedTable[];
-  readonly rows: RowCounts;
-  readonly roles: readonly string[];
-  /** Everything else that is in the snapshot, when it was asked for. */
-  readonly contents: DatabaseContents | undefined;
-}
-
-/** A pg_dump whose parent was killed goes on by itself; that of the same window is ended. */
-async function endEarlierDump(server: Server, windowId: string): Promise<void> {
-  const { psql } = server;
-  await psql.rows(
-    `SELECT pg_terminate_backend(pid) AS ended FROM pg_stat_activity
-     WHERE application_name = ${quoteLiteral(dumpApplication(windowId))}
-       AND datname = ${quoteLiteral(psql.database)} AND usename = current_user`,
-    z.object({ ended: z.boolean() }),
-    { database: psql.maintenanceDatabase },
-  );
-}
-
 /** Removes what killed runs left of a dump with the same target. */
-async function removePartials({ host }: Server, directory: string): Promise<void> {
+async function removePartials(host: Host, directory: string): Promise<void> {
   const folder = posix.dirname(directory);
   const prefix = `${posix.basename(directory)}.`;
   for (const name of await host.list(folder)) {
@@ -59,107 +26,14 @@ async function removePartials({ host }: Server, directory: string): Promise<void
   }
 }
 
-function progressOf(options: DumpOptions): { onStderrLine?: (line: string) => void } {
-  const { onProgress } = options;
-  if (onProgress === undefined) return {};
-  return {
-    onStderrLine: (line) => {
-      const match = /dumping contents of table (.+)$/.exec(line);
-      if (match !== null) onProgress(`dumping ${match[1] ?? ''}`);
-    },
-  };
-}
-
-async function readRoles(session: PsqlSession): Promise<readonly string[]> {
-  const text = (await session.query(rolesQuery)).join('\n');
-  return z.array(z.string()).parse(JSON.parse(text));
-}
-
-/** Of the tables that a dump holds, the rows as they were counted when they were hashed. */
-function rowsOf(tables: readonly CountedTable[], hashed: DatabaseContents['tables']): RowCounts {
-  return Object.fromEntries(tables.map(({ name }) => [name, hashed[name]?.rows ?? 0]));
-}
-
-/** Dumps into `partial` and counts in the same snapshot; the first of the two that fails ends the other. */
-async function dumpAndCount(
-  server: Server,
-  partial: string,
-  options: DumpOptions,
-): Promise<Dumped> {
-  const { host, psql } = server;
-  const session = await psql.start({
-    settings: { ...readerSettings, application_name: dumpApplication(options.windowId) },
-  });
-  let reading: Reading | undefined;
-  const giveUp = async (): Promise<void> => {
-    await Promise.all([session.abort(), reading?.abort()]);
-  };
-  try {
-    await session.query(beginSnapshot);
-    const [snapshot = ''] = await session.query('SELECT pg_export_snapshot()');
-    const tables = await listTables(session);
-    if (options.contents === true) {
-      reading = await beginReading(server, session, {
-        ...{ database: psql.database, jobs: options.jobs, snapshot },
-        application: dumpApplication(options.windowId),
-      });
-    }
-    const client = await server.client(
-      'pg_dump',
-      [
-        ...['--no-password', '--verbose', '--format=directory', '--compress=1'],
-        ...[`--jobs=${options.jobs}`, `--snapshot=${snapshot}`, `--file=${partial}`],
-        // A waiting dump would queue the application's own statements behind it.
-        '--lock-wait-timeout=60s',
-      ],
-      psql.database,
-    );
-    const dump = await host.start({
-      argv: [...privately, ...client.argv],
-      env: { ...client.env, PGAPPNAME: dumpApplication(options.windowId) },
-      ...progressOf(options),
-    });
-    let firstError: unknown;
-    const finished = dump.end().then(
-      async (result: CommandResult) => {
-        if (result.exitCode === 0) return;
-        firstError ??= statementError(`Dumping database ${JSON.stringify(psql.database)}`, result);
-        await giveUp();
-      },
-      async (error: unknown) => {
-        firstError ??= error;
-        await giveUp();
-      },
-    );
-    const counting = async (): Promise<Omit<Dumped, 'contents'>> => ({
-      tables,
-      rows:
-        reading === undefined
-          ? await countTables(session, tables)
-          : rowsOf(tables, await reading.hashed()),
-      roles: await readRoles(session),
-    });
-    const counted = await counting().catch(async (error: unknown) => {
-      firstError ??= error;
-      await dump.kill();
-      return undefined;
-    });
-    await finished;
-    if (firstError !== undefined || counted === undefined) throw firstError;
-    return { ...counted, contents: await reading?.finish() };
-  } finally {
-    await giveUp();
-  }
-}
-
-/** The number of entries in the table of contents; refuses a dump that lacks tables or their data. */
-async function checkContents(server: Server, partial: string, dumped: Dumped): Promise<number> {
-  const { host, psql } = server;
-  const client = await server.client('pg_restore', ['--list', partial], psql.database);
-  const result = await host.run({ argv: client.argv, env: client.env });
-  if (result.exitCode !== 0) throw statementError('Reading the dump’s table of contents', result);
-  const entries = result.stdout.split('\n').filter((line) => /^\d+; /.test(line));
-  const withData = entries.filter((line) => /^\d+; \d+ \d+ TABLE DATA /.test(line)).length;
+/** The table of contents; refuses a dump that lacks tables or their data. */
+async function checkContents(
+  { psql }: Server,
+  writer: DumpWriter,
+  dumped: Dumped,
+): Promise<readonly TocEntry[]> {
+  const entries = readToc(await writer.toc());
+  const withData = tablesWithData(entries);
   const tables = dumped.tables.length;
   if (entries.length === 0 && tables === 0) {
     // An empty dump is what users of other tools kept for weeks; more likely than an empty application is a wrong URL.
@@ -178,26 +52,11 @@ async function checkContents(server: Server, partial: string, dumped: Dumped): P
       next: 'Look at the rights of the role and at extensions that keep tables out of dumps, then run the step again.',
     });
   }
-  return entries.length;
-}
-
-function refuseEmpty(files: readonly DumpFile[]): void {
-  const toc = files.find(({ name }) => name === 'toc.dat');
-  if (toc !== undefined && toc.bytes > 0) return;
-  fail({
-    code: 'database-dump-incomplete',
-    message: 'pg_dump reported success but wrote no table of contents.',
-    state: 'The database was only read.',
-    next: 'Look at the disk and at the client programs, then run the step again.',
-  });
+  return entries;
 }
 
 /** What becomes of an error once the partial dump is away. */
-async function withoutPartial(
-  { host }: Server,
-  partial: string,
-  error: unknown,
-): Promise<FailureError> {
+async function withoutPartial(host: Host, partial: string, error: unknown): Promise<FailureError> {
   const failure = failureOf(error);
   const free = await host.freeBytes(posix.dirname(partial)).catch(() => undefined);
   const left = await host.remove(partial).then(
@@ -219,13 +78,15 @@ async function withoutPartial(
 }
 
 /**
- * Dumps the application's database in directory format into a folder beside the target, proves it, writes the
- * manifest and renames the folder; the target appears whole or not at all.
+ * Dumps the application's database into a folder beside the target, in directory format or as a stream to another host,
+ * proves it, writes the manifest and renames the folder; the target appears whole or not at all.
  * @throws FailureError, among others `database-client-too-old`, `database-dump-exists`, `database-dump-incomplete`,
- *   `database-empty`, `database-disk-full`, `database-row-security`
+ *   `database-empty`, `database-disk-full`, `database-row-security`, `database-compression-unsupported`
  */
 export async function dump(server: Server, options: DumpOptions): Promise<DumpManifest> {
-  const { host, psql, clock } = server;
+  const { psql, clock } = server;
+  const { directory, windowId } = options;
+  const keeper = options.keeper ?? server.host;
   const version = await server.version();
   const programs = await server.programs();
   if (programs.major < version.major) {
@@ -236,49 +97,61 @@ export async function dump(server: Server, options: DumpOptions): Promise<DumpMa
       next: `Install the client programs of PostgreSQL ${version.major} or newer.`,
     });
   }
-  if ((await host.status(options.directory)) !== undefined) {
+  if ((await keeper.status(directory)) !== undefined) {
     fail({
       code: 'database-dump-exists',
-      message: `There is something at ${options.directory} already.`,
+      message: `There is something at ${directory} already.`,
       state: 'It was not touched; nothing was written.',
       next: 'Give another folder, or move that one away.',
     });
   }
-  await endEarlierDump(server, options.windowId);
-  await host.makeDirectory(posix.dirname(options.directory), 0o700);
-  await removePartials(server, options.directory);
-  const started = clock.monotonicSeconds();
-  const startedAt = clock.now().toISOString();
+  await endDumpSessions(server, windowId);
+  await keeper.makeDirectory(posix.dirname(directory), 0o700);
+  await removePartials(keeper, directory);
   // Never the same name twice: an earlier pg_dump that is still dying must not write into this one's folder.
-  const partial = `${options.directory}.${globalThis.crypto.randomUUID().slice(0, 8)}.partial`;
+  const partial = `${directory}.${globalThis.crypto.randomUUID().slice(0, 8)}.partial`;
   try {
+    const { method, choice } = await chooseCompression(server, keeper, options);
+    const started = clock.monotonicSeconds();
+    const startedAt = clock.now().toISOString();
     const database = await readProperties(server, psql.database);
-    const dumped = await dumpAndCount(server, partial, options);
+    const { encryption } = options;
+    const how = {
+      ...{ partial, windowId, jobs: options.jobs, compression: method },
+      ...{ encryption, onProgress: options.onProgress },
+    };
+    const writer =
+      options.keeper === undefined
+        ? directoryWriter(server, how)
+        : streamWriter(server, options.keeper, how);
+    const dumped = await dumpAndCount(server, windowId, (snapshot) => writer.begin(snapshot));
     const seconds = clock.monotonicSeconds() - started;
-    const tocEntries = await checkContents(server, partial, dumped);
-    if (dumped.contents !== undefined) await writeContents(host, partial, dumped.contents);
-    const files = await describeFiles(host, partial);
-    refuseEmpty(files);
+    const toc = await checkContents(server, writer, dumped);
+    const files = await writer.files();
     const manifest: DumpManifest = {
       schemaVersion: 1,
-      windowId: options.windowId,
+      windowId,
       database,
       startedAt,
       seconds,
-      format: 'directory',
+      format: writer.format,
+      compression: choice,
+      encrypted: options.keeper !== undefined && encryption !== undefined,
       serverVersion: version.text,
       dumpVersion: programs.versions.pg_dump,
       bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
       sha256: overallSha256(files),
       files,
-      tocEntries,
+      tocEntries: toc.length,
+      order: orderWithoutEvents(toc),
       rows: dumped.rows,
       roles: dumped.roles,
+      notes: describePeculiarities(dumped),
     };
-    await writeManifest(host, partial, manifest);
-    await host.rename(partial, options.directory);
+    await writeManifest(keeper, partial, manifest);
+    await keeper.rename(partial, directory);
     return manifest;
   } catch (error) {
-    throw await withoutPartial(server, partial, error);
+    throw await withoutPartial(keeper, partial, error);
   }
 }
