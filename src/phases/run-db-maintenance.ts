@@ -1,6 +1,6 @@
 import type { TaskResult } from '../ports/database.ts';
 import { fail, failureOf } from '../ports/failure.ts';
-import { givenUp, heldBack } from '../ports/online-guard.ts';
+import { GaveWayError, givenUp, heldBack } from '../ports/online-guard.ts';
 import { blastClasses } from '../record/life.ts';
 import { runStep, skipStep } from '../record/step.ts';
 import type { WindowStatus } from '../record/status.ts';
@@ -235,12 +235,13 @@ async function runTasks(context: PhaseContext, tasks: readonly PlannedTask[]): P
         continue;
       }
       const given = givenUpReason(context, task, error);
+      const figures = error instanceof GaveWayError ? error.figures : {};
       if (given !== undefined) {
-        await note('skipped', { summary: given, proof: '', figures: {} });
+        await note('skipped', { summary: given, proof: '', figures });
         await skipStep(context, phase, { id: step, title }, given);
         continue;
       }
-      await note('failed', { summary: failureOf(error).message, proof: '', figures: {} });
+      await note('failed', { summary: failureOf(error).message, proof: '', figures });
       throw error;
     }
   }

@@ -1,3 +1,5 @@
+import { FailureError, type Failure } from './failure.ts';
+
 /** What work keeps to while the public is served. */
 export interface OnlineTerms {
   /** Seconds that a session of others may wait for one of ours; ours gives way before they are over. */
@@ -46,3 +48,23 @@ export interface OnlineWatch {
 /** The failure codes of work that gave way to the public. */
 export const heldBack = 'database-held-back';
 export const givenUp = 'database-online-harmful';
+
+/** Work that was not done for the public's sake, with what the guard saw until then. */
+export class GaveWayError extends FailureError {
+  readonly figures: Readonly<Record<string, number>>;
+
+  constructor(failure: Failure, figures: Readonly<Record<string, number>>, cause?: unknown) {
+    super(failure, { cause });
+    this.name = 'GaveWayError';
+    this.figures = figures;
+  }
+}
+
+/** Figures of a guard for the report. */
+export function guardFigures(figures: GuardFigures): Record<string, number> {
+  return {
+    'times-held-back': figures.heldBack,
+    'statements-that-gave-way': figures.cancelled,
+    'longest-wait-of-others-seconds': Math.round(figures.longestWaitSeconds * 1000) / 1000,
+  };
+}

@@ -10,6 +10,7 @@ let cluster: TaskCluster;
 let root: string;
 beforeAll(async () => {
   cluster = await TaskCluster.start();
+  await cluster.cluster.psql(`CREATE ROLE clerk LOGIN PASSWORD 'clerk'`);
   root = await mkdtemp(join(tmpdir(), 'mw-online-'));
 });
 afterAll(async () => {
@@ -83,7 +84,7 @@ describe('an online task that somebody waits for', () => {
         lockTimeoutSeconds: 60,
         statementTimeoutSeconds: 0,
         concurrently: true,
-        online: terms({ tries: 2 }),
+        online: terms({ tries: 2, maxBlockedSeconds: 0.5 }),
       }),
     );
     await begun(database, 'REFRESH');
@@ -92,6 +93,9 @@ describe('an online task that somebody waits for', () => {
     const failure = await work;
     expect(failure.code).toBe('database-online-harmful');
     expect(failure.message).toContain('given up after 2 tries, so as not to harm the public');
+    expect(failure.message).toMatch(
+      /held by pid \d+ \(user postgres, application forgotten report/,
+    );
     expect(failure.state).toContain('0 of 1 materialized views are refreshed');
     // Other people's sessions go on.
     expect(await holder.query('SELECT n FROM totals')).toEqual(['250']);
@@ -258,6 +262,75 @@ describe('load', () => {
     const result = await work;
     expect(result.figures).toMatchObject({ tables: 2, 'statements-that-gave-way': 1 });
     expect(result.summary).toContain('the application answers in 900 ms instead of 80 ms');
+  });
+});
+
+describe('pg_repack', () => {
+  const withRepack = `CREATE EXTENSION pg_repack; ${shop}`;
+
+  test('lets those through that queue behind it, and leaves nothing when it is given up', async () => {
+    const database = await cluster.database(withRepack);
+    const holder = await database.hold('BEGIN; SELECT count(*) FROM orders', 'forgotten report');
+    const work = failureFrom(
+      database.tasks().repack(['orders'], { ...limits, online: terms({ tries: 1 }) }),
+    );
+    await until(
+      async () =>
+        (await database.sql(
+          `SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'orders'::regclass`,
+        )) !== '0',
+      'it waits for its lock',
+    );
+    // Readers do not conflict with the holder: only pg_repack's wait is in their way.
+    expect(await application(database, 'SELECT count(*) FROM orders')).toEqual(['250']);
+    const failure = await work;
+    expect(failure.code).toBe('database-online-harmful');
+    expect(failure.state).toMatch(/^0 of 1 tables are written anew\. public\.orders is as it was/);
+    expect(
+      await database.sql(
+        `SELECT (SELECT count(*) FROM pg_trigger WHERE tgname = 'repack_trigger'),
+           (SELECT count(*) FROM pg_class WHERE relnamespace = 'repack'::regnamespace AND relname ~ '^(log|table)_')`,
+      ),
+    ).toBe('0|0');
+    expect(await holder.query('SELECT 1')).toEqual(['1']);
+    await holder.close();
+  });
+});
+
+describe('a guard', () => {
+  test('that cannot see any more ends the work, which goes on when it is watched again', async () => {
+    const database = await cluster.database(`${shop}
+      ALTER FUNCTION slow IMMUTABLE; CREATE INDEX orders_slow ON orders (slow(id));
+      ALTER TABLE orders OWNER TO clerk; CREATE TABLE waiting ();`);
+    const work = database.tasks({ user: 'clerk' }).analyze(['orders'], {
+      ...limits,
+      statementTimeoutSeconds: 0,
+      jobs: 1,
+      online: terms({ tries: 20 }),
+    });
+    await begun(database, 'ANALYZE');
+    await database.sql(`ALTER ROLE clerk CONNECTION LIMIT 0`);
+    await database.sql(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'WITH mw_waiting%' AND usename = 'clerk'`,
+    );
+    await until(async () => (await database.running('ANALYZE%')) === 0, 'the work is ended');
+    await database.sql(`DROP TABLE waiting; ALTER ROLE clerk CONNECTION LIMIT -1`);
+    const result = await work;
+    expect(result.figures).toMatchObject({ tables: 1, 'statements-that-gave-way': 1 });
+    expect(result.summary).toContain('who waits for us could not be seen any more');
+  });
+
+  test('ends what a killed run of the same window still does, and nothing of another', async () => {
+    const database = await cluster.database(shop);
+    const reader = 'BEGIN; LOCK TABLE orders IN SHARE UPDATE EXCLUSIVE MODE';
+    const killed = await database.hold(reader, 'maintenance-window online mw-1 0123456789ab');
+    const other = await database.hold('SELECT 1', 'maintenance-window online mw-2 0123456789ab');
+    const result = await database
+      .tasks({ windowId: 'mw-1' })
+      .analyze(['orders'], { ...limits, jobs: 1, online: terms() });
+    expect(result.figures).toMatchObject({ tables: 1, 'statements-that-gave-way': 0 });
+    await expect(killed.query('SELECT 1')).rejects.toThrow();
+    expect(await other.query('SELECT 1')).toEqual(['1']);
   });
 });
 

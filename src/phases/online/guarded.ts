@@ -1,6 +1,8 @@
 import { fail, failureOf } from '../../ports/failure.ts';
 import { inTurn } from '../../ports/in-turn.ts';
 import {
+  GaveWayError,
+  guardFigures,
   heldBack,
   type GuardFigures,
   type OnlineTerms,
@@ -35,7 +37,6 @@ export async function onTerms<T>(
   if (!isServed(context)) return { value: await work(undefined), figures: {}, told: '' };
   const { onlineMaxBlocked, onlineTries } = context.plan.runDbMaintenance;
   const latency = await watchLatency(context);
-  let seen: LatencyFigures | undefined;
   let value: T;
   try {
     value = await work({
@@ -43,10 +44,12 @@ export async function onTerms<T>(
       tries: onlineTries,
       harm: () => latency.harm(),
     });
-  } finally {
-    seen = await latency.end();
+  } catch (error) {
+    const figures = latencyFigures(await latency.end());
+    if (!(error instanceof GaveWayError)) throw error;
+    throw new GaveWayError(error.failure, { ...error.figures, ...figures }, error);
   }
-  return { value, figures: latencyFigures(seen), told: '' };
+  return { value, figures: latencyFigures(await latency.end()), told: '' };
 }
 
 /**
@@ -91,7 +94,7 @@ export async function guarded<T>(
     }
   });
   if (figures === undefined) return watched;
-  const { cancelled, heldBack: waited, longestWaitSeconds, lastReason } = figures;
+  const { cancelled, heldBack: waited, lastReason } = figures;
   const told =
     cancelled + waited === 0
       ? ''
@@ -99,9 +102,7 @@ export async function guarded<T>(
   return {
     ...watched,
     figures: {
-      'times-held-back': waited,
-      'statements-that-gave-way': cancelled,
-      'longest-wait-of-others-seconds': Math.round(longestWaitSeconds * 1000) / 1000,
+      ...guardFigures(figures),
       ...watched.figures,
     },
     told,
