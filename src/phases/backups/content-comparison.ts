@@ -226,9 +226,9 @@ function compareLargeObjects(
 ): ContentComparison {
   const differences = namesOf(expected.largeObjects, found.largeObjects).flatMap((oid) => {
     const [was, is] = [expected.largeObjects[oid], found.largeObjects[oid]];
-    const which = oid.includes(' ') ? `large objects ${oid}` : `large object ${oid}`;
+    const which = `large object ${oid}`;
     if (was === undefined) return [`${which} should not be there`];
-    if (is === undefined) return [`${which} missing`];
+    if (is === undefined) return [`${which} is missing`];
     if (was.objects !== is.objects) return [`${which}: ${is.objects} instead of ${was.objects}`];
     return was.hash === is.hash
       ? []

@@ -26,7 +26,8 @@ export const relationSections: readonly CatalogueSection[] = [
       jsonb_strip_nulls(jsonb_build_object('owner', ${roleName('c.relowner')},
         'grants', CASE WHEN c.relkind <> 'c' THEN ${grants('c.relacl', 'r', 'c.relowner')} END,
         'persistence', CASE c.relpersistence WHEN 'p' THEN 'logged' ELSE 'unlogged' END,
-        'row security', CASE WHEN c.relkind IN ('r', 'p') THEN concat(c.relrowsecurity, ', forced ', c.relforcerowsecurity) END,
+        'row security', CASE WHEN c.relkind IN ('r', 'p') THEN CASE WHEN c.relrowsecurity THEN 'on' ELSE 'off' END
+          || CASE WHEN c.relforcerowsecurity THEN ', forced' ELSE '' END END,
         'replica identity', CASE WHEN c.relkind IN ('r', 'p', 'm') THEN c.relreplident::text END,
         'options', ${options('c.reloptions')},
         'toast options', ${options('(SELECT t.reloptions FROM pg_class AS t WHERE t.oid = c.reltoastrelid)')},

@@ -13,6 +13,13 @@ const noMore = 'NULL::jsonb AS not_dumped, NULL::text AS left_out';
 const inSchema = (alias: string, column: string): string =>
   `JOIN pg_namespace AS n ON n.oid = ${alias}.${column} AND ${ofUsers()}`;
 
+/** Whether an object did not come with a type, as the constructors of ranges do. */
+const notOfType = (
+  catalogue: string,
+  oid: string,
+): string => `NOT EXISTS (SELECT FROM pg_depend AS with_
+    WHERE with_.classid = '${catalogue}'::regclass AND with_.objid = ${oid} AND with_.deptype = 'i')`;
+
 /** Functions, types, operators, and what search, casts and languages are made of. */
 export const routineSections: readonly CatalogueSection[] = [
   {
@@ -26,7 +33,7 @@ export const routineSections: readonly CatalogueSection[] = [
           || concat_ws(' ', g.aggtranstype::regtype::text, g.aggmtranstype::regtype::text, g.aggsortop::regoperator::text)
           FROM pg_aggregate AS g WHERE g.aggfnoid = p.oid),
         'returns', CASE WHEN p.prokind = 'a' THEN pg_get_function_result(p.oid) || ' ' || p.proparallel::text END)) AS facts, ${noMore}
-    FROM pg_proc AS p ${inSchema('p', 'pronamespace')} WHERE ${notOfExtension('pg_proc', 'p.oid')}`,
+    FROM pg_proc AS p ${inSchema('p', 'pronamespace')} WHERE ${notOfExtension('pg_proc', 'p.oid')} AND ${notOfType('pg_proc', 'p.oid')}`,
   },
   {
     title: 'types',
@@ -84,7 +91,8 @@ export const routineSections: readonly CatalogueSection[] = [
     catalogues: ['pg_cast'],
     query: `SELECT format('cast from %s to %s', c.castsource::regtype, c.casttarget::regtype) AS name,
       jsonb_build_object('function', c.castfunc::regprocedure::text, 'context', c.castcontext, 'method', c.castmethod) AS facts, ${noMore}
-    FROM pg_cast AS c WHERE ${madeLater('c.oid')} AND ${notOfExtension('pg_cast', 'c.oid')}`,
+    FROM pg_cast AS c WHERE ${madeLater('c.oid')} AND ${notOfExtension('pg_cast', 'c.oid')}
+      AND ${notOfType('pg_cast', 'c.oid')}`,
   },
   {
     title: 'collations',
