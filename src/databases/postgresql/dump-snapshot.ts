@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import type { RowCounts } from '../../ports/database.ts';
+import type { DatabaseContents } from '../../ports/database-contents.ts';
+import { beginReading, type Reading } from './contents/contents.ts';
 import { dumpApplication } from './dump-application.ts';
 import { rolesQuery } from './dump-roles.ts';
 import { peculiaritiesQuery, peculiaritiesSchema, type Peculiarities } from './peculiarities.ts';
@@ -19,6 +21,15 @@ export interface Dumped extends Peculiarities {
   readonly tables: readonly CountedTable[];
   readonly rows: RowCounts;
   readonly roles: readonly string[];
+  /** Everything else that is in the snapshot, when it was asked for. */
+  readonly contents: DatabaseContents | undefined;
+}
+
+export interface SnapshotOptions {
+  readonly windowId: string;
+  /** Whether everything in the snapshot is read, by so many sessions, and not only counted. */
+  readonly contents: boolean;
+  readonly jobs: number;
 }
 
 /** A pg_dump at work. */
@@ -44,31 +55,49 @@ async function readJson<T>(session: PsqlSession, query: string, schema: z.ZodTyp
   return schema.parse(JSON.parse((await session.query(query)).join('\n')));
 }
 
+/** Of the tables that a dump holds, the rows as they were counted when they were hashed. */
+function rowsOf(tables: readonly CountedTable[], hashed: DatabaseContents['tables']): RowCounts {
+  return Object.fromEntries(tables.map(({ name }) => [name, hashed[name]?.rows ?? 0]));
+}
+
 /**
  * Dumps a snapshot and counts in the same one meanwhile; the first of the two that fails ends the other.
  * @param begin starts pg_dump on the exported snapshot of this name
  */
 export async function dumpAndCount(
   server: Server,
-  windowId: string,
+  { windowId, contents, jobs }: SnapshotOptions,
   begin: (snapshot: string) => Promise<RunningDump>,
 ): Promise<Dumped> {
-  const session = await server.psql.start({
-    settings: { ...readerSettings, application_name: dumpApplication(windowId) },
+  const { psql } = server;
+  const application = dumpApplication(windowId);
+  const session = await psql.start({
+    settings: { ...readerSettings, application_name: application },
   });
+  let reading: Reading | undefined;
+  const giveUp = async (): Promise<void> => {
+    await Promise.all([session.abort(), reading?.abort()]);
+  };
   try {
     await session.query(beginSnapshot);
     const [snapshot = ''] = await session.query('SELECT pg_export_snapshot()');
     const tables = await listTables(session);
+    if (contents) {
+      const { database } = psql;
+      reading = await beginReading(server, session, { database, jobs, snapshot, application });
+    }
     const dump = await begin(snapshot);
     let firstError: unknown;
     const finished = dump.finished.catch(async (error: unknown) => {
       firstError ??= error;
-      await session.abort();
+      await giveUp();
     });
-    const counting = async (): Promise<Dumped> => ({
+    const counting = async (): Promise<Omit<Dumped, 'contents'>> => ({
       tables,
-      rows: await countTables(session, tables),
+      rows:
+        reading === undefined
+          ? await countTables(session, tables)
+          : rowsOf(tables, await reading.hashed()),
       roles: await readJson(session, rolesQuery, z.array(z.string())),
       ...(await readJson(session, peculiaritiesQuery, peculiaritiesSchema)),
     });
@@ -79,8 +108,8 @@ export async function dumpAndCount(
     });
     await finished;
     if (firstError !== undefined || counted === undefined) throw firstError;
-    return counted;
+    return { ...counted, contents: await reading?.finish() };
   } finally {
-    await session.abort();
+    await giveUp();
   }
 }

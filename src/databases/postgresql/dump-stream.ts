@@ -113,9 +113,9 @@ export function streamWriter(server: Server, keeper: Host, options: WriterOption
     toc: () => Promise.resolve(toc.join('\n')),
     async files() {
       const files = await describeFiles(keeper, partial);
-      const [only] = files;
+      const only = files.find(({ name }) => name === posix.basename(file));
       const sent = hash.copy().digest('hex');
-      if (files.length === 1 && only?.bytes === bytes && only.sha256 === sent) return files;
+      if (only?.bytes === bytes && only.sha256 === sent) return files;
       return fail({
         code: 'database-dump-differs',
         message: `What ${keeper.name} has stored in ${file} is not what was sent: ${only?.bytes ?? 0} bytes with sha256 ${only?.sha256 ?? 'of nothing'} instead of ${bytes} with ${sent}.`,

@@ -3,6 +3,7 @@ import type { Database, DumpManifest } from '../../ports/database.ts';
 import { fail, failureOf, FailureError } from '../../ports/failure.ts';
 import type { Host } from '../../ports/host.ts';
 import { chooseCompression } from './compression.ts';
+import { writeContents } from './contents/contents-file.ts';
 import { directoryWriter } from './dump-directory.ts';
 import { overallSha256, writeManifest } from './dump-files.ts';
 import { dumpAndCount, endDumpSessions, type Dumped } from './dump-snapshot.ts';
@@ -124,9 +125,13 @@ export async function dump(server: Server, options: DumpOptions): Promise<DumpMa
       options.keeper === undefined
         ? directoryWriter(server, how)
         : streamWriter(server, options.keeper, how);
-    const dumped = await dumpAndCount(server, windowId, (snapshot) => writer.begin(snapshot));
+    // Definitions and names would lie unencrypted beside an encrypted dump.
+    const contents = options.contents === true && (writer.format === 'directory' || !encryption);
+    const snapshotOptions = { windowId, contents, jobs: options.jobs };
+    const dumped = await dumpAndCount(server, snapshotOptions, (name) => writer.begin(name));
     const seconds = clock.monotonicSeconds() - started;
     const toc = await checkContents(server, writer, dumped);
+    if (dumped.contents !== undefined) await writeContents(keeper, partial, dumped.contents);
     const files = await writer.files();
     const manifest: DumpManifest = {
       schemaVersion: 1,
