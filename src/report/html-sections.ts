@@ -1,5 +1,6 @@
 import { formatBytes } from '../plan/bytes.ts';
 import { formatDuration } from '../plan/duration.ts';
+import { copyWords, retentionWords } from './backup-places.ts';
 import { badge, code, facts, prose, table, text } from './html-parts.ts';
 import { h, joined, nothing, type Markup } from './html-template.ts';
 import { clockOf, secondOf } from './moment.ts';
@@ -37,6 +38,14 @@ export function recovery({ recovery: found, head: { timeZone } }: Report): Marku
         'Recovery time (RTO basis)',
         h`<strong>${formatDuration(backup.restoreSeconds)}</strong>, measured`,
       ],
+      ...backup.copies.map((copy): [string, Markup] => [
+        `Copy ${copy.id}`,
+        h`${code(copy.label)}: ${copyWords(copy)}; read back at ${secondOf(copy.readBackAt, timeZone)}`,
+      ]),
+      ...backup.retention.map((place): [string, Markup] => [
+        'Older backups',
+        h`${code(place.label)}: ${retentionWords(place)}`,
+      ]),
     );
   }
   if (restorePoint !== null) {

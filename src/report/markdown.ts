@@ -1,5 +1,6 @@
 import { formatBytes } from '../plan/bytes.ts';
 import { formatDuration } from '../plan/duration.ts';
+import { copyWords, retentionWords } from './backup-places.ts';
 import { adviceMarkdown } from './advice.ts';
 import { markdown, markdownCode, webAddress } from './escape.ts';
 import { checklist, checks, durations, people, smokeTests, timeline } from './markdown-evidence.ts';
@@ -152,6 +153,14 @@ function recovery({
         `restored and compared table by table at ${markdown(secondOf(backup.verifiedAt, timeZone))}`,
       ],
       ['Recovery time (RTO basis)', `**${formatDuration(backup.restoreSeconds)}**, measured`],
+      ...backup.copies.map((copy): [string, string] => [
+        `Copy ${markdown(copy.id)}`,
+        `${markdownCode(copy.label, 400)}: ${markdown(copyWords(copy))}; read back at ${markdown(secondOf(copy.readBackAt, timeZone))}`,
+      ]),
+      ...backup.retention.map((place): [string, string] => [
+        'Older backups',
+        `${markdownCode(place.label, 400)}: ${markdown(retentionWords(place))}`,
+      ]),
     );
   } else {
     rows.push(['Backup', 'none in this record']);

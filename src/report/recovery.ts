@@ -1,4 +1,5 @@
 import type { Plan } from '../plan/plan.ts';
+import type { BackupCopy, BackupRetention } from '../record/backup-receipt.ts';
 import { bytesOf, placeOf, type RestorePointKind } from '../record/restore-point.ts';
 import type { WindowStatus } from '../record/status.ts';
 import { secondsBetween } from './moment.ts';
@@ -20,6 +21,10 @@ export interface BackupFacts {
   readonly dumpSeconds: number;
   /** Measured by the proving restore: the basis of the recovery time (RTO). */
   readonly restoreSeconds: number;
+  /** Those that were read back. */
+  readonly copies: readonly BackupCopy[];
+  /** What became of older ones, in each place that has rules. */
+  readonly retention: readonly BackupRetention[];
 }
 
 export interface RestorePointFacts {
@@ -81,7 +86,8 @@ export function recoveryFacts(
 function backupFacts(backup: WindowStatus['backup']): BackupFacts | null {
   if (backup === undefined) return null;
   const { rows, ...rest } = backup;
-  return { ...rest, tables: Object.keys(rows).length };
+  const { copies = [], retention = [] } = rest;
+  return { ...rest, copies, retention, tables: Object.keys(rows).length };
 }
 
 function restorePointFacts(

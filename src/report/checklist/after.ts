@@ -1,3 +1,4 @@
+import { retentionWords } from '../backup-places.ts';
 import { stepIds } from '../step-ids.ts';
 import { lastRow } from '../timeline.ts';
 import { secondOf } from '../moment.ts';
@@ -28,6 +29,21 @@ import {
 const noTest = 'No smoke test ran after the work.';
 const watch =
   'This window does not watch the application after reopening: watch it for 15 to 20 minutes and attest what you saw.';
+
+/** What became of older backups, where the plan has rules for them. */
+function olderBackups({ recovery: { backup } }: ChecklistFacts): Finding {
+  const retention = backup?.retention ?? [];
+  if (retention.length === 0) {
+    return none(
+      'Without `backup-db.keep` this window neither deletes nor moves old backups: archive them as your retention says, and attest it.',
+    );
+  }
+  const words = retention.map((place) => `${place.label}: ${retentionWords(place)}`).join('; ');
+  const isDone = retention.every(
+    ({ held, failed: broken }) => held === undefined && broken === undefined,
+  );
+  return isDone ? proof(`Retention: ${words}.`) : failed(`Retention: ${words}.`);
+}
 
 /** Sections 7 to 9: after the work. */
 export const afterSections: readonly ChecklistSection[] = [
@@ -150,10 +166,11 @@ export const afterSections: readonly ChecklistSection[] = [
           return servers === undefined ? cleanedUp(facts) : both(cleanedUp(facts), servers);
         },
       ),
-      attestable(
+      provable(
         '9.3',
         'Old backups archived',
-        'This window neither deletes nor moves old backups: archive them as your retention says, and attest it.',
+        'what `backup-db.keep` kept and removed, proved by listing each place afterwards, and the copies that were read back',
+        (facts) => olderBackups(facts),
       ),
       outOfScope('9.4', 'Monitoring alerts enabled again', 'this window switches no alerts off'),
       provable(
