@@ -6,14 +6,14 @@ Ratios within one run are what the suite promises, not seconds: seconds are the 
 
     script/bench --write
 
-on a machine with the packages that \`script/bootstrap\` installs (it runs that first). It takes less than three minutes; on a busy machine it measures fewer rounds. \`script/bench\` without \`--write\` only prints, and \`script/bench --quick\`, which the tests run, only shows that it still works. It fails when closing or opening by flag lost a single request, answered one by anything but the application or our 503, or let one through that was sent after the site was closed. The numbers below are one run's, as it was.
+on a machine with the packages that \`script/bootstrap\` installs (it runs that first). It takes less than half an hour and 25 GB of disk for a while; \`script/bench --sizes 100MB,1GB\` leaves out the largest database. Without \`--write\` it only prints, and \`script/bench --quick\`, which the tests run, only shows that it still works. It fails when a request failed between closing and opening, when a request was let through that was sent after the site was closed, and when a window lost an acknowledged write. The numbers below are one run's, as it was.
 
 ${results}
 
 ## How it is measured
 
+- **The comparison.** [bench/comparison](../bench/comparison) fills the example shop's database once a size, with indexes as shops in production have them; the audit log \`events\` is three quarters of the bytes, the other tables share the rest. Each run starts PostgreSQL, as the package configures it, on a copy of those files, with the shop and nginx in front of it. [runbook.ts](../bench/comparison/runbook.ts) is the runbook, [window.ts](../bench/comparison/window.ts) calls the command line with the shop's plan. The public is a process of its own. Rollback counts from the moment when the migration failed to the first answer to a request sent after it; afterwards the data must be as before, and the orders that were acknowledged are looked for. Processor time and disk are the kernel's sums for each process and its children (\`/proc/PID/stat\`, \`/proc/PID/io\`), memory is \`VmHWM\`. The schema change alters the catalogue and few rows; one that rewrites a large table would take the same time on both sides. Autovacuum is off, so that it does not come to some runs and not to others.
 - **Closing and opening.** [bench/toggle.ts](../bench/toggle.ts) starts the example shop (PostgreSQL, the shop, nginx with two workers) and puts the real hook in. Clients in a process of their own note when each request was sent and when its answer was complete, by the machine's monotonic clock; nothing is sent twice. The next toggle comes when the latest answer of every client is the new one. Half of the clients ask for a page that the shop makes from its database, half for a file that nginx serves.
-- **A whole window.** [bench/window.ts](../bench/window.ts) runs the command line over the shop's plan on a new site each time. Downtime is what the clients saw: from the first 503 with our header to the last. The steps' times are those of the window's journal.
 - **Start of each action.** [bench/action-start.ts](../bench/action-start.ts) starts the files of \`dist/\` by turns, in another order each round. The ratio is the median of the rounds' ratios.
 
 ## What makes a start short

@@ -49,13 +49,31 @@ describe('bench/run.ts', () => {
     for (const time of ['closing: first new answer, ms', 'opening: last old answer, ms']) {
       expect(row(stdout, time)?.[1]).toMatch(/^\d+\.\d \/ \d+\.\d$/);
     }
-    expect(row(stdout, "the database's own work")?.[1]).toMatch(/^[1-9]\d* ms$/);
+    for (const [name, runbook, window] of [
+      ['the public was refused, s', /^\d+\.\d\d$/, /^\d+\.\d\d$/],
+      ['rollback: from the failure until served again, s', /^\d+\.\d\d$/, /^\d+\.\d\d$/],
+      ['acknowledged writes that the rollback lost', /^[1-9]\d*$/, /^0$/],
+      ['failed requests from closing to opening, all runs', /^\d+$/, /^0$/],
+      ['peak memory of our process, MB', /^$/, /^[1-9]\d+$/],
+    ] as const) {
+      const [, ...cells] = row(stdout, name) ?? [];
+      expect([name, ...cells]).toEqual([
+        name,
+        expect.stringMatching(runbook),
+        expect.stringMatching(window),
+        expect.stringMatching(window),
+      ]);
+    }
+    for (const kind of ['clone', 'standby']) {
+      expect(row(stdout, `window, ${kind}: the database's own work`)?.[1]).toMatch(/^[1-9]\d*$/);
+    }
     for (const id of actionIds) expect(row(stdout, `\`${id}\``)?.[1]).toMatch(/^\d+\.\d ×$/);
-  });
+  }, 240_000);
 
   test.each([
     ['an unknown option', ['--fast']],
     ['writing what was measured too little', ['--quick', '--write']],
+    ['a size that is none', ['--sizes', '100']],
   ])('%s is refused before anything is measured', async (_, args) => {
     const { code, stdout, stderr } = await bench(...args);
     expect([code, stdout]).toEqual([2, '']);
