@@ -118,6 +118,7 @@ export function scratchOf(plan: Plan, secrets: Secrets, world: World): Database 
     host: world.fleet.database,
     clock: world.clock,
     url: scratchUrl,
+    elsewhere: true,
     ...(clientDirectory === undefined ? {} : { clientDirectory }),
   });
 }

@@ -32,6 +32,8 @@ export function postgresql(options: {
   readonly clientDirectory?: string;
   /** Written beside each migration that is applied. */
   readonly windowId?: string;
+  /** Whether it is another server than the application's, on which backups are tried out. */
+  readonly elsewhere?: boolean;
 }): Database {
   const { host, clock, url, clientDirectory, windowId } = options;
   if (clientDirectory !== undefined && !clientDirectory.startsWith('/')) {
@@ -60,7 +62,8 @@ export function postgresql(options: {
     writeCounters: () => writeCounters(psql),
 
     dump: (dumpOptions) => dump(server, dumpOptions),
-    restore: (restoreOptions) => restore(server, restoreOptions),
+    restore: (restoreOptions) =>
+      restore(server, { ...restoreOptions, elsewhere: options.elsewhere }),
     createEmpty: (database, like) => createEmpty(server, database, like),
     drop: (database) => drop(server, database),
 

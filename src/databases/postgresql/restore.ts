@@ -11,7 +11,10 @@ import { listArgument, readingAll, restoreEntries } from './restore-stage.ts';
 import type { Server } from './server.ts';
 import { statementError } from './statement-failure.ts';
 
-type RestoreOptions = Parameters<Database['restore']>[0];
+type RestoreOptions = Parameters<Database['restore']>[0] & {
+  /** On another server than the dump's, which has not its tablespaces. */
+  readonly elsewhere?: boolean | undefined;
+};
 type Restored = Pick<CommandResult, 'exitCode' | 'stderr' | 'seconds' | 'timedOut'>;
 
 /** A connection string that means this database and nothing else, whatever its name looks like (manual, 34.1.1). */
@@ -55,9 +58,13 @@ async function refuseMissingRoles({ psql }: Server, roles: readonly string[]): P
 }
 
 /** What pg_restore is asked to do, whatever the format. */
-function usualArguments(database: string, entries: readonly number[] | null): string[] {
+function usualArguments(
+  { database, elsewhere }: RestoreOptions,
+  entries: readonly number[] | null,
+): string[] {
   return [
     ...['--no-password', '--exit-on-error', '--no-subscriptions', ...listArgument(entries)],
+    ...(elsewhere === true ? ['--no-tablespaces'] : []),
     `--dbname=${databaseArgument(database)}`,
   ];
 }
@@ -65,13 +72,14 @@ function usualArguments(database: string, entries: readonly number[] | null): st
 /** Workers take no notice of the order of a list, so what has to be last comes in a second run. */
 async function restoreDirectory(
   server: Server,
-  { database, directory, jobs }: RestoreOptions,
+  options: RestoreOptions,
   { order }: DumpManifest,
 ): Promise<Restored> {
+  const { database, directory, jobs } = options;
   const run = async (entries: readonly number[] | null): Promise<Restored> => {
     const client = await server.client(
       'pg_restore',
-      [...usualArguments(database, entries), '--format=directory', `--jobs=${jobs}`, directory],
+      [...usualArguments(options, entries), '--format=directory', `--jobs=${jobs}`, directory],
       database,
     );
     return server.host.run(restoreEntries(client, entries));
@@ -86,14 +94,15 @@ async function restoreDirectory(
 async function restoreStream(
   server: Server,
   keeper: Host,
-  { database, directory, encryption }: RestoreOptions,
+  options: RestoreOptions,
   { order, encrypted }: DumpManifest,
 ): Promise<Restored> {
   const { host, clock } = server;
+  const { database, directory, encryption } = options;
   const entries = order === null ? null : [...order.first, ...order.last];
   const client = await server.client(
     'pg_restore',
-    [...usualArguments(database, entries), '--format=custom'],
+    [...usualArguments(options, entries), '--format=custom'],
     database,
   );
   const restoring = readingAll(restoreEntries(client, entries));
