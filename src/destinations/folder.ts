@@ -82,13 +82,22 @@ export function folderDestination({
           state: `There is no ${name}, and no part of it.`,
           next: 'Make room there, or let the user write there, then run the step again.',
         });
-      await at('Writing to', partial, async () => {
+      let ofContent: { readonly error: unknown } | undefined;
+      const watched = (async function* passing() {
+        try {
+          yield* content;
+        } catch (error) {
+          ofContent = { error };
+          throw error;
+        }
+      })();
+      const writing = at('Writing to', partial, async () => {
         await host.makeDirectory(folder, 0o700);
         // What a run left that was cut off.
         await host.remove(part);
         try {
           const [received] = await host.pipe([{ argv: ['sh', '-c', receiving, 'sh', part] }], {
-            source: content,
+            source: watched,
           });
           if (received?.exitCode !== 0) notWritten(saidBy(received));
           const published = await host.run({
@@ -100,6 +109,10 @@ export function folderDestination({
           await host.remove(part).catch(() => undefined);
           throw error;
         }
+      });
+      await writing.catch((error: unknown) => {
+        // What the content throws is no fault of this place.
+        throw ofContent === undefined ? error : ofContent.error;
       });
     },
     read: (name) => {
