@@ -15,6 +15,7 @@ import { archivedRecords } from '../record/archived-records.ts';
 import { newestCopy } from '../record/copy.ts';
 import { isOver } from '../record/life.ts';
 import { liveRestorePoint } from '../record/restore-point.ts';
+import { owedStandby } from '../record/standby.ts';
 import { takeRecord, type RecordCopy, type WindowRecord } from '../record/window-record.ts';
 import { renderHtml } from '../report/html.ts';
 import { renderJunit } from '../report/junit.ts';
@@ -27,6 +28,7 @@ import type { Machines } from './machines.ts';
 import { assembleSettings, type AssembledSettings } from './settings.ts';
 import type { Surroundings } from './surroundings.ts';
 import { inBase64, pictureFiles, readPictures } from './report-pictures.ts';
+import { standbyOf } from './standby.ts';
 import { guarded, type ActionResult } from './window-session.ts';
 import { databaseOf, secretsOf, worldOf, type World } from './world.ts';
 
@@ -156,14 +158,18 @@ async function closeBooks(
       runId: surroundings.run.id,
     });
     const isNeeded = [record, ...earlier].some(
-      ({ status }) => liveRestorePoint(status) !== undefined && status.state === 'reopened',
+      ({ status }) =>
+        (liveRestorePoint(status) !== undefined && isOver(status.state)) ||
+        owedStandby(status) !== undefined,
     );
     if (!isNeeded) return;
+    const secrets = secretsOf(plan, surroundings);
     const context = {
       ...world,
       plan,
       record,
-      database: databaseOf(plan, secretsOf(plan, surroundings), world),
+      database: databaseOf(plan, secrets, world),
+      standby: standbyOf(plan, secrets, world),
       progress: surroundings.progress,
       workspace: surroundings.workspace,
       variable: (name: string) => surroundings.environment[name],

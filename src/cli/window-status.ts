@@ -4,6 +4,7 @@ import { guarded, type ActionResult } from '../assembly/window-session.ts';
 import { isObliged } from '../record/life.ts';
 import { owedByReopening, owedInWords } from '../record/owed-by-reopening.ts';
 import { placeOf } from '../record/restore-point.ts';
+import { owedStandby } from '../record/standby.ts';
 import type { WindowStatus } from '../record/status.ts';
 import type { RecordCopy } from '../record/window-record.ts';
 
@@ -35,6 +36,7 @@ export function describeRecord(
     `window ${status.windowId} of ${status.name} is ${status.state} since ${status.updatedAt}`,
     `run ${status.run.url ?? status.run.id}${status.run.actor === undefined ? '' : `, started by ${status.run.actor}`}; planned until ${status.deadline}`,
     `worst change begun: ${status.blast}; restore point: ${restorePointInWords(status)}; backup: ${status.backup?.directory ?? 'none'}`,
+    ...standbyInWords(status),
     ...journal
       .slice(-10)
       .map(
@@ -57,6 +59,13 @@ function restorePointInWords({ restorePoint: point }: WindowStatus): string {
   return point.keptUntil === undefined
     ? point.kind
     : `${point.kind} ${placeOf(point)}, kept until ${point.keptUntil}`;
+}
+
+function standbyInWords(status: WindowStatus): readonly string[] {
+  const owed = owedStandby(status);
+  if (owed === undefined) return [];
+  const { dataDirectory, host } = owed.replica;
+  return [`replica of this window, stopped or about to be: ${dataDirectory} on ${host}`];
 }
 
 function leftToDo(status: WindowStatus, hook: 'remove' | 'keep'): string {

@@ -7,6 +7,7 @@ import type { WindowRecord } from '../record/window-record.ts';
 import { databaseName } from './database-names.ts';
 import type { PhaseContext } from './phase.ts';
 import { releaseRestorePoint } from './restore-point.ts';
+import { giveStandbyBack } from './restore-points/standby-return.ts';
 import type { ReleaseContext } from './restore-points/kind.ts';
 
 const phase = 'report';
@@ -18,7 +19,15 @@ const phase = 'report';
 export async function dropRestorePoint(context: ReleaseContext): Promise<void> {
   const { record, plan, clock } = context;
   const point = liveRestorePoint(record.status);
-  if (point === undefined || record.status.state !== 'reopened' || point.kind === 'dump') return;
+  if (point?.kind === 'command' && record.status.state === 'rolled-back') {
+    // A clone is the application's own by then, or was dropped with the preparations; a snapshot is still there.
+    await releaseRestorePoint(context, point);
+    return;
+  }
+  if (point === undefined || record.status.state !== 'reopened' || point.kind === 'dump') {
+    if (isOver(record.status.state)) await giveStandbyBack(context, phase, 'return-standby');
+    return;
+  }
   const end = retentionEnd(point, {
     reopenedAt: record.status.maintenance?.reopenedAt,
     retentionSeconds: plan.report.restorePointRetention,
@@ -50,8 +59,10 @@ export async function dropKeptRestorePoints(
   const endedWell = context.record.status.state === 'reopened';
   for (const record of earlier) {
     const point = liveRestorePoint(record.status);
-    if (point === undefined || point.kind === 'dump' || record.status.state !== 'reopened')
+    if (point === undefined || point.kind === 'dump' || record.status.state !== 'reopened') {
+      await returnStandbyOf({ ...context, record });
       continue;
+    }
     const isDue =
       point.keptUntil === undefined
         ? endedWell
@@ -64,6 +75,15 @@ export async function dropKeptRestorePoints(
         `The restore point ${placeOf(point)} of window ${record.status.windowId} is still there: ${failureOf(error).message}`,
       );
     }
+  }
+}
+
+/** A replica that was prepared for a window, or stopped, and is no restore point of it any more. */
+async function returnStandbyOf(context: ReleaseContext): Promise<void> {
+  try {
+    await giveStandbyBack(context, phase, 'return-standby');
+  } catch (error) {
+    context.progress.warning(failureOf(error).message);
   }
 }
 

@@ -3,6 +3,7 @@ import { runStep } from '../record/step.ts';
 import type { PhaseContext } from './phase.ts';
 import { planTasks } from './planned-tasks.ts';
 import { chooseRestorePointOnce } from './restore-point.ts';
+import { prepareStandby } from './restore-points/standby-borrowing.ts';
 import { readStatements } from './run-db-maintenance.ts';
 import { serverTasksChangeData } from './server-tasks/planned-tasks.ts';
 
@@ -24,6 +25,7 @@ export async function prepareClosedTasks(context: PhaseContext): Promise<void> {
   if (!changes) return;
   const kind = await chooseRestorePointOnce(context);
   if (kind === 'clone') await writeChangedPages(context);
+  if (kind === 'standby') await prepareStandby(context);
 }
 
 /**

@@ -124,7 +124,7 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
       'Closes the site to the public with 503, drains what is under way, and proves it at the public URL; otherwise undoes everything.',
     replaces: 'Step 2, enable maintenance mode: edit nginx, `nginx -t`, reload',
     section: enableMaintenanceShape,
-    groups: ['window', 'database', 'load-balancer', ...machines],
+    groups: ['window', 'database', 'standby', 'load-balancer', ...machines],
     invocation: { ...enableMaintenanceInvocation, ...windowIdInvocation },
     requires: ['name', 'public-url'],
     needsMode: 'always',

@@ -148,6 +148,9 @@ export interface Standby {
   createSlot(name: string): Promise<void>;
   dropSlot(name: string): Promise<void>;
 
+  /** Has both write their changed pages; false where the roles may not ask for it. */
+  flush(): Promise<boolean>;
+
   state(role: ServerRole, place: ServerPlace): Promise<ServerState>;
   /** Stops it in order, and proves it; with `force`, without waiting for anybody when that takes too long. */
   stop(

@@ -8,6 +8,7 @@ import type { ReportInput } from './report-input.ts';
 import { codeLeft } from './code-versions.ts';
 import { secondOf } from './moment.ts';
 import { stepIds } from './step-ids.ts';
+import { standbyLeft } from './standby-left.ts';
 import { servicesHeld, servicesLeft } from './stopped-services.ts';
 import { lastRow, type TimelineRow } from './timeline.ts';
 
@@ -45,6 +46,7 @@ export function leftToDo(facts: LeftToDoFacts): readonly LeftToDo[] {
     ...obligations(facts),
     ...(isOver(status.state) ? servicesLeft(status).map(urgent) : []),
     ...codeLeft(status).map(later),
+    ...standbyLeft(status),
     ...cleanUp(facts),
     ...followUp(facts),
   ];
@@ -94,7 +96,7 @@ function cleanUp({ input, recovery }: LeftToDoFacts): LeftToDo[] {
   const { plan } = input;
   const items: LeftToDo[] = [];
   const failed = recovery.rollback?.failedDatabase;
-  if (typeof failed === 'string') {
+  if (typeof failed === 'string' && status.standby?.promotedAt === undefined) {
     items.push(
       later(
         `The failed database is kept as ${failed}: find out what went wrong in it, then drop it.`,

@@ -61,7 +61,7 @@ export const runbook: readonly RunbookPart[] = [
         title: 'Rollback plan ready',
         byHand: 'a wiki page',
         actions: ['preflight', 'rollback'],
-        settings: ['rollback.on-failure', 'run-db-maintenance.restore-point'],
+        settings: ['rollback.on-failure', 'run-db-maintenance.restore-point', 'standby.url'],
         instead:
           'What follows a failure is looked up in a table; preflight checks that owner, grants and settings could be given back.',
       },
@@ -151,7 +151,7 @@ export const runbook: readonly RunbookPart[] = [
         title: 'Apply schema changes',
         byHand: '`psql mydb < migration.sql`',
         actions: ['run-db-maintenance'],
-        settings: ['run-db-maintenance.tasks', 'run-db-maintenance.restore-point'],
+        settings: ['run-db-maintenance.tasks', 'run-db-maintenance.restore-point', 'standby.url'],
         instead:
           'Task `migrate`, closed, after a restore point was taken; by your SQL files or your own tool.',
       },

@@ -181,6 +181,7 @@ describe('window.yml', () => {
           uses.startsWith('$/')
             ? [
                 'DATABASE_URL',
+                'STANDBY_URL',
                 'MAINTENANCE_BYPASS_TOKEN',
                 'SSH_PRIVATE_KEY',
                 ...(['$/preflight', '$/backup-db'].includes(uses) ? forCopies : []),

@@ -2,12 +2,14 @@ import { posix } from 'node:path';
 import type { Clock } from '../../ports/clock.ts';
 import { fail } from '../../ports/failure.ts';
 import type { Host } from '../../ports/host.ts';
-import { bytesAt } from '../../ports/log-position.ts';
+import { bytesAt, reaches } from '../../ports/log-position.ts';
 import type { ServerPlace } from '../../ports/server-place.ts';
 import type { ServerRole, Standby, StandbyFacts } from '../../ports/standby.ts';
 import { parseConnection, type Connection } from './connection.ts';
+import type { Psql } from './psql.ts';
 import { quoteLiteral } from './quoting.ts';
 import { createServer, type Server } from './server.ts';
+import { StatementError } from './statement-failure.ts';
 import {
   primaryFacts,
   primaryPosition,
@@ -21,6 +23,9 @@ import { serverProcess, type OwnCommands } from './standby/server-process.ts';
 import { serverPrograms } from './standby/server-programs.ts';
 
 type Argv = readonly [string, ...string[]];
+
+/** Seconds that a replica may take to have a checkpoint of its primary; without it, it is merely stopped slower. */
+const flushSeconds = 10;
 
 /** What the plan says of a replica and its primary. */
 export interface StandbyOptions {
@@ -58,6 +63,15 @@ export function postgresqlStandby(options: StandbyOptions): Standby {
       ({ isInRecovery }) => isInRecovery,
       () => undefined,
     );
+  };
+  const untilReplayed = async (position: string): Promise<boolean> => {
+    const deadline = clock.monotonicSeconds() + flushSeconds;
+    while (clock.monotonicSeconds() < deadline) {
+      const { replayed } = await replicaProgress(replica);
+      if (replayed !== undefined && reaches(replayed, position)) return true;
+      await clock.wait(0.1);
+    }
+    return false;
   };
   const programs = (role: ServerRole, place: ServerPlace) => serverPrograms(hosts[role], place);
   const process = (role: ServerRole, place: ServerPlace) =>
@@ -101,6 +115,12 @@ export function postgresqlStandby(options: StandbyOptions): Standby {
       primary.execute(`SELECT pg_catalog.pg_drop_replication_slot(${quoteLiteral(name)})`, {
         timeoutSeconds: 30,
       }),
+
+    // A replica can write up to a checkpoint of its primary (manual, 30.5, restartpoints).
+    flush: async () =>
+      (await checkpointOn(primary)) &&
+      (await untilReplayed(await primaryPosition(primary))) &&
+      checkpointOn(replica),
 
     state: (role, place) => programs(role, place).state(),
     stop: (role, place, how) => process(role, place).stop(how),
@@ -164,6 +184,18 @@ export function postgresqlStandby(options: StandbyOptions): Standby {
   };
 }
 
+async function checkpointOn(psql: Psql): Promise<boolean> {
+  try {
+    await psql.execute('CHECKPOINT');
+    return true;
+  } catch (error) {
+    const isForbidden =
+      error instanceof StatementError && error.failure.code === 'database-permission-denied';
+    if (!isForbidden) throw error;
+    return false;
+  }
+}
+
 /** The same login at another address. */
 function at(connection: Connection, host: string, port: number): Connection {
   return {
@@ -182,6 +214,15 @@ async function placesOf(
   { hosts, dataDirectories, commands }: StandbyOptions,
   { primary, replica }: StandbyFacts,
 ): Promise<Readonly<Record<ServerRole, ServerPlace>>> {
+  const { stop, start } = commands.replica;
+  if ((stop === undefined) !== (start === undefined)) {
+    fail({
+      code: 'standby-unfit',
+      message: `The standby cannot be a restore point: the plan has ${stop === undefined ? 'standby.start-command' : 'standby.stop-command'} and not the other one.`,
+      state: 'Nothing was changed.',
+      next: 'Give both commands, or neither.',
+    });
+  }
   const folder = (role: ServerRole, asked: string | undefined): string =>
     dataDirectories[role] ??
     asked ??

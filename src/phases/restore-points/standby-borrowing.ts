@@ -48,29 +48,23 @@ export interface Look {
   readonly places: Readonly<Record<ServerRole, ServerPlace>>;
 }
 
-/** What the question for an obstacle found, for the taking right after it: the site is closed, and each look takes time. */
-const looked = new WeakMap<Standby, Look>();
-
 /** Why the replica cannot be a restore point now, as the end of a sentence. */
 export async function lookFor(
   standby: Standby,
   limits: Plan['standby'],
 ): Promise<{ readonly obstacle: string } | Look> {
-  looked.delete(standby);
   const facts = await standby.facts();
   const obstacle = standbyObstacle(facts, limits, standby);
-  if (obstacle !== undefined) return { obstacle };
-  const look = { facts, places: await standby.places(facts) };
-  looked.set(standby, look);
-  return look;
+  return obstacle === undefined ? { facts, places: await standby.places(facts) } : { obstacle };
 }
 
-async function lookOnce(standby: Standby): Promise<Look> {
-  const known = looked.get(standby);
-  looked.delete(standby);
-  if (known !== undefined) return known;
-  const facts = await standby.facts();
-  return { facts, places: await standby.places(facts) };
+function refuse(obstacle: string): never {
+  fail({
+    code: 'no-restore-point',
+    message: `The replica cannot be the restore point: ${obstacle}.`,
+    state: 'Nothing of the database was changed.',
+    next: 'Remove what stands in the way, or choose another restore-point; `rollback` reopens.',
+  });
 }
 
 /** Writes down where both servers are and how they run, before the replica is touched. */
@@ -89,7 +83,9 @@ export async function borrow(context: PhaseContext): Promise<BorrowedStandby> {
     // A replica that was given back may run differently since.
     observe: () => Promise.resolve(undefined),
     perform: async () => {
-      const { facts, places } = await lookOnce(standby);
+      const found = await lookFor(standby, plan.standby);
+      if ('obstacle' in found) return refuse(found.obstacle);
+      const { facts, places } = found;
       const { port, listenAddresses, socketFolders } = facts.primary;
       const keeper = logKeeper(facts, plan.standby.keepLog);
       const borrowed: BorrowedStandby = {
@@ -136,6 +132,26 @@ async function keepLog(context: PhaseContext, { slot }: BorrowedStandby): Promis
 }
 
 /**
+ * What needs no closed site: finds the replica, has the primary keep its log, and the replica write what it has
+ * changed in memory, so that it stops at once.
+ */
+export async function prepareStandby(context: PhaseContext): Promise<void> {
+  await borrow(context);
+  const standby = requireStandby(context);
+  await runStep(context, phase, {
+    id: 'flush-standby',
+    title: 'Have the replica write its changed pages before the site is closed',
+    blast: 'none',
+    observe: () => Promise.resolve(undefined),
+    perform: async () => ({ isAllowed: await standby.flush() }),
+    describe: ({ isAllowed }) =>
+      isAllowed
+        ? 'it has written them'
+        : 'the roles may not ask for it (pg_checkpoint); it does so when it is stopped',
+  });
+}
+
+/**
  * Waits until the replica has applied everything that the primary has written up to now.
  * @returns that position
  */
@@ -158,8 +174,11 @@ export async function catchUp(
       return isRunning ? undefined : recorded;
     },
     perform: async () => {
-      const wanted = await standby.markPosition(record.status.windowId);
       const begun = clock.monotonicSeconds();
+      // It may have been chosen a while ago.
+      const obstacle = standbyObstacle(await standby.facts(), plan.standby, standby);
+      if (obstacle !== undefined) return refuse(obstacle);
+      const wanted = await standby.markPosition(record.status.windowId);
       const seconds = (): number => clock.monotonicSeconds() - begun;
       const progress = await until(
         context,

@@ -25,6 +25,10 @@ export async function checkStandby({
     value,
     next,
   });
+  const { url, host, switchCommand } = plan.standby;
+  if (url === undefined && (host !== undefined || switchCommand.length > 0)) {
+    return [unfit('the plan says where it is, and not how it is reached', 'Give standby.url.')];
+  }
   if (standby === undefined) {
     return wanted === 'standby'
       ? [unfit('the plan names none', 'Give standby.url, or choose another restore-point.')]

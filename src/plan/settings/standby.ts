@@ -89,13 +89,4 @@ export const standbyShape = {
   ),
 };
 
-export const standbyGroup = group(standbyShape)
-  .refine(
-    ({ stopCommand, startCommand }) => (stopCommand.length === 0) === (startCommand.length === 0),
-    'has both stop-command and start-command, or neither',
-  )
-  .refine(
-    ({ url, host, switchCommand }) =>
-      url !== undefined || (host === undefined && switchCommand.length === 0),
-    'has a url, such as $STANDBY_URL',
-  );
+export const standbyGroup = group(standbyShape);
