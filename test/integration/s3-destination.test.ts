@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
@@ -406,6 +408,32 @@ test('a clock that is an hour off is set right by the answer of the server', asy
     now.mockRestore();
   }
   expect(await destination({ prefix: wanted }).list()).toEqual([{ name: 'a', bytes: 3 }]);
+});
+
+test.each([
+  ['a page', 200, '<html><body>Hello<br></html>'],
+  ['nothing', 200, ''],
+  ['a page of an error', 404, '<html><body>Not found<br></html>'],
+])('what answers with %s is not taken for a bucket', async (_, status, body) => {
+  const server = createServer((request, response) => {
+    request.resume();
+    response.writeHead(status, { 'content-type': 'text/html' });
+    response.end(request.method === 'HEAD' ? undefined : body);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    const { port } = server.address() as AddressInfo;
+    const copies = destination({ endpoint: `http://127.0.0.1:${port}`, attempts: 1 });
+    for (const attempt of [copies.list(), copies.put('a', source(3))]) {
+      const { code, message } = await failure(attempt);
+      expect(code).toBe('copy-not-s3');
+      expect(message).toContain(`127.0.0.1:${port} does not speak`);
+    }
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
 });
 
 test('an authority of the own house is trusted when it is named', async () => {

@@ -89,7 +89,7 @@ describe('s3Failure', () => {
   });
 
   test.each([[undefined], [null], ['text'], [{}]])('takes anything thrown: %p', (thrown) => {
-    expect(s3Failure(thrown, attempt).code).toBe('copy-unreachable');
+    expect(s3Failure(thrown, attempt).code).toBe('copy-failed');
   });
 });
 

@@ -81,6 +81,21 @@ describe('cutting', () => {
     expect(Buffer.concat(parts.map(({ bytes }) => bytes)).equals(Buffer.concat(given))).toBe(true);
   });
 
+  test('fills the bytes of parts that are done with again', async () => {
+    const spare: Buffer[] = [];
+    const buffers = new Set<ArrayBufferLike>();
+    const seen: number[] = [];
+    const given = Array.from({ length: 20 }, (_, index) => Buffer.alloc(100, index));
+    for await (const part of partsOf(chunksOf(given), () => 100, spare)) {
+      const { bytes } = part!;
+      buffers.add(bytes.buffer);
+      seen.push(...new Set(bytes));
+      spare.push(bytes);
+    }
+    expect(seen).toEqual(given.map((_, index) => index));
+    expect(buffers.size).toBe(1);
+  });
+
   test('says when there is more than all parts hold', async () => {
     const sizes = (number: number) => (number <= 2 ? 10 : undefined);
     expect((await cut([Buffer.alloc(20)], sizes)).map((part) => part?.isLast)).toEqual([

@@ -1,7 +1,7 @@
 import type { S3Client } from '@aws-sdk/client-s3';
 import { FailureError } from '../../ports/failure.ts';
 import { s3Client } from './client.ts';
-import { s3Failure, type Attempt } from './failure.ts';
+import { notS3Failure, s3Failure, type Attempt } from './failure.ts';
 import { labelOf, serverOf, type S3Keys, type S3Options, type S3Place } from './place.ts';
 
 /** How a request is made and what is said when it fails. */
@@ -23,6 +23,8 @@ export interface Bucket {
   /** The same, without turning what is thrown into a failure; also when the run was cancelled. */
   tryOut<T>(request: Request<T>, signal?: AbortSignal): Promise<T>;
   failureOf(error: unknown, what: string, state: string): FailureError;
+  /** For an answer without what every answer of S3 has. */
+  notS3(what: string, state: string): FailureError;
 }
 
 export type Request<T> = (
@@ -82,6 +84,7 @@ export function openBucket(place: S3Place, keys: S3Keys, options: S3Options): Bu
     prefix,
     keyOf: (name) => `${prefix}${name}`,
     failureOf,
+    notS3: (what, state) => new FailureError(notS3Failure({ ...attempt, what, state })),
     tryOut,
     ask: async (what, state, request) => {
       try {

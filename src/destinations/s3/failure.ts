@@ -69,6 +69,29 @@ const missing: Kind = {
   next: () => 'List the bucket; the object was removed or never written.',
 };
 
+const notS3: Kind = {
+  code: 'copy-not-s3',
+  reason: ({ server }) =>
+    `what answers at ${server.hostname}:${server.port} does not speak the protocol of S3`,
+  next: () => 'Correct `endpoint`: the address of the S3 interface itself, not that of its pages.',
+};
+
+/** Whether an answer was none of the protocol: what the client says of XML that it cannot read. */
+export function isNoS3(error: unknown): boolean {
+  const { message } = Object(error) as Thrown;
+  return typeof message === 'string' && /XML parse error|Deserialization error/.test(message);
+}
+
+/** Somebody who answers, and not as S3 does. */
+export function notS3Failure(attempt: Attempt): Failure {
+  return {
+    code: notS3.code,
+    message: `Could not ${attempt.what}: ${notS3.reason(attempt)}.`,
+    state: attempt.state,
+    next: notS3.next(attempt),
+  };
+}
+
 /**
  * By the code in the server's answer: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, and the
  * words of MinIO and Ceph for a full disk and a quota, which Amazon does not have.
@@ -130,8 +153,9 @@ export function s3Failure(error: unknown, attempt: Attempt): Failure {
   const status = thrown.$metadata?.httpStatusCode;
   const name = typeof thrown.name === 'string' ? thrown.name : '';
   if (status === undefined) return withoutAnswer(error, name, attempt);
-  const kind = Object.hasOwn(kinds, name) ? kinds[name] : kindsByStatus[status];
-  const said = `[${[name, `HTTP ${status}`].filter((word) => word !== '' && word !== 'Unknown').join(', ')}]`;
+  const known = Object.hasOwn(kinds, name) ? kinds[name] : kindsByStatus[status];
+  const kind = isNoS3(error) ? notS3 : known;
+  const said = `[${[name, `HTTP ${status}`].filter((word) => !['', 'Unknown', 'Error'].includes(word)).join(', ')}]`;
   if (kind !== undefined) {
     return {
       code: kind.code,
@@ -187,6 +211,14 @@ function withoutAnswer(error: unknown, name: string, attempt: Attempt): Failure 
       'copy-interrupted',
       reason,
       'Look at the network and the server of the bucket, then run the phase again.',
+    );
+  }
+  if (code === '') {
+    const said = typeof cause.message === 'string' ? cause.message : String(error);
+    return failure(
+      'copy-failed',
+      `the S3 client failed with "${told(said, attempt)}"`,
+      'Look whether what answers at `endpoint` is an S3 server; then run the phase again.',
     );
   }
   return failure(

@@ -13,13 +13,16 @@ export type Parts = AsyncGenerator<Part | undefined, undefined>;
  * Cuts bytes of unknown length into parts; there is always one, and each but the last is full. Holds one part, and
  * pulls no more of `content` than fills it, but for the one chunk that shows whether there is more.
  * @param sizeOf bytes of the part with this number; undefined when there may be no such part
+ * @param spare where the bytes of full parts that are done with are put back, to be filled again: what is left to
+ * the garbage collector stays for long, since it is outside of the heap
  */
 export async function* partsOf(
   content: AsyncIterable<Uint8Array>,
   sizeOf: (number: number) => number | undefined,
+  spare: Buffer[] = [],
 ): Parts {
   let number = 1;
-  let filling = new Filling(sizeOf(number) ?? 0);
+  let filling = new Filling(sizeOf(number) ?? 0, spare);
   for await (let chunk of content) {
     while (chunk.length > 0) {
       if (filling.isFull) {
@@ -30,7 +33,7 @@ export async function* partsOf(
           yield undefined;
           return undefined;
         }
-        filling = new Filling(size);
+        filling = new Filling(size, spare);
       }
       chunk = filling.add(chunk);
     }
@@ -45,10 +48,11 @@ class Filling {
   #buffer: Buffer;
   #length = 0;
 
-  constructor(size: number) {
+  constructor(size: number, spare: Buffer[]) {
     this.#size = size;
+    const used = spare.pop();
     // Most objects are small; a part that goes on is given its full size at its first growth.
-    this.#buffer = Buffer.allocUnsafeSlow(Math.min(size, 64 * 1024));
+    this.#buffer = used?.length === size ? used : Buffer.allocUnsafeSlow(Math.min(size, 64 * 1024));
   }
 
   get isFull(): boolean {

@@ -87,6 +87,9 @@ async function list(bucket: Bucket): Promise<readonly StoredObject[]> {
           options,
         ),
     );
+    if (page.Name === undefined && page.IsTruncated === undefined) {
+      throw bucket.notS3(what, nothingChanged);
+    }
     for (const { Key, Size } of page.Contents ?? []) {
       // A key that ends with a slash is what other programs keep as a folder.
       if (Key === undefined || Key.endsWith('/')) continue;

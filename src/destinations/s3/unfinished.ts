@@ -1,5 +1,6 @@
 import { ListMultipartUploadsCommand, type MultipartUpload } from '@aws-sdk/client-s3';
 import { nameOf, statusOf, type Bucket } from './bucket.ts';
+import { isNoS3 } from './failure.ts';
 import { takeBack } from './upload.ts';
 
 /** An upload that was begun and neither completed nor given up. */
@@ -12,6 +13,7 @@ export interface UnfinishedUpload {
 
 /** Hours after which nobody is still uploading. */
 const longestUploadHours = 24;
+const nothingWritten = 'Nothing was written.';
 
 /**
  * Which uploads of a run that was killed are to be removed: those of the very object that is to be written, at
@@ -29,7 +31,7 @@ export function abandonedUploads(
 
 /**
  * Unfinished uploads below the prefix; none where the server cannot tell.
- * @throws FailureError when there is no answer
+ * @throws FailureError when there is no answer, or none of S3
  */
 export async function unfinishedUploads(
   bucket: Bucket,
@@ -52,6 +54,9 @@ export async function unfinishedUploads(
           ),
         bucket.options.signal,
       );
+      if (page.Bucket === undefined && page.IsTruncated === undefined) {
+        throw bucket.notS3(what, nothingWritten);
+      }
       found.push(...(page.Uploads ?? []).flatMap((upload) => unfinished(upload)));
       const isStuck =
         page.NextKeyMarker === next.KeyMarker && page.NextUploadIdMarker === next.UploadIdMarker;
@@ -59,7 +64,9 @@ export async function unfinishedUploads(
       next = { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker };
     }
   } catch (error) {
-    if (statusOf(error) === undefined) throw bucket.failureOf(error, what, 'Nothing was written.');
+    if (statusOf(error) === undefined || isNoS3(error)) {
+      throw bucket.failureOf(error, what, nothingWritten);
+    }
     bucket.options.note?.(
       `Unfinished uploads of earlier runs could not be looked for in ${bucket.label} (${nameOf(error)}); a lifecycle rule of the bucket can remove them.`,
     );

@@ -33,14 +33,16 @@ export async function upload(
 ): Promise<void> {
   const what = `write ${name} to ${bucket.label}`;
   await refuseExisting(bucket, name, what);
-  const parts = partsOf(content, (number) => partBytes(number, bucket.options.firstPartBytes));
+  const spare: Buffer[] = [];
+  const sizeOf = (number: number) => partBytes(number, bucket.options.firstPartBytes);
+  const parts = partsOf(content, sizeOf, spare);
   const first = await firstOf(
     parts,
     () => bucket.failureOf(undefined, what, untouched),
     bucket.options.signal,
   );
   if (first.isLast) await putWhole(bucket, name, first.bytes, what);
-  else await putInParts(bucket, name, { first, parts, what });
+  else await putInParts(bucket, name, { first, parts, spare, what });
 }
 
 /** Properties of the new object. */
@@ -171,10 +173,12 @@ async function putInParts(
   {
     first,
     parts,
+    spare,
     what,
   }: {
     readonly first: Part;
     readonly parts: Parts;
+    readonly spare: Buffer[];
     readonly what: string;
   },
 ): Promise<void> {
@@ -197,6 +201,7 @@ async function putInParts(
       signal,
     );
     sent.push({ ETag, PartNumber: number });
+    spare.push(bytes);
   };
   try {
     await sendAll(first, parts, { sendPart, signal, ending, tooLong: () => tooLong(bucket, name) });
