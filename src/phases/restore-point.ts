@@ -18,6 +18,7 @@ import {
   type WantedRestorePoint,
 } from './restore-points/choice.ts';
 import { clonePoint } from './restore-points/clone.ts';
+import { commandPoint } from './restore-points/command.ts';
 import { dumpPoint, goBackToBackup } from './restore-points/dump.ts';
 import type { ReleaseContext, RestorePointMaker } from './restore-points/kind.ts';
 import { propertiesBefore } from './restore-points/name-swap.ts';
@@ -33,6 +34,7 @@ export function makerOf(kind: RestorePointKind): RestorePointMaker {
     clone: clonePoint,
     standby: standbyPoint,
     dump: dumpPoint,
+    command: commandPoint,
   };
   return makers[kind] as RestorePointMaker;
 }

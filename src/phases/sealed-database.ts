@@ -1,6 +1,7 @@
 import { runStep } from '../record/step.ts';
 import type { PhaseContext } from './phase.ts';
 import { requireDatabase } from './requirements.ts';
+import { mayBeMarked, unmark } from './restore-point-mark.ts';
 
 /** Writes down everything of the database that a clone or a restore loses; once per window. */
 export async function recordProperties(context: PhaseContext, callingPhase: string): Promise<void> {
@@ -47,6 +48,8 @@ export async function unseal(
   callingPhase: string,
   isSealed = false,
 ): Promise<void> {
+  // Also sessions are let in by that.
+  if (mayBeMarked(context)) return unmark(context, callingPhase);
   const database = requireDatabase(context);
   const allowed = context.record.status.database?.allowsConnections ?? true;
   await runStep(context, callingPhase, {

@@ -44,6 +44,8 @@ export const restorePointSchema = z.discriminatedUnion('kind', [
     kind: z.literal('command'),
     /** What the command printed: the snapshot's name. */
     reference: z.string(),
+    /** The comment that the database had at that moment only: whoever goes back finds it. */
+    mark: z.string(),
   }),
 ]);
 export type RestorePoint = z.infer<typeof restorePointSchema>;

@@ -144,6 +144,9 @@ test.each([
   ],
   ['report: {not-applicable: [{line: "4.7", why: none}], restore-point-retention: 24h}'],
   ['report: {restore-point-retention: 0s}'],
+  [
+    'run-db-maintenance: {restore-point: command, restore-point-command: {take: [s, a], go-back: [s, b], release: [s, c], on: "ssh://root@db.example.org", environment: [ZFS_POOL], quiesce: false}}',
+  ],
 ])('editor and action both accept %j', (text) => {
   expect(both(text)).toEqual({ ajv: true, zod: true });
 });
@@ -198,6 +201,11 @@ test.each([
   ['report: {attestations: [{line: "16.1", by: x, statement: y}]}'],
   ['report: {attestations: [{line: 1.3, by: x, statement: y}]}'],
   ['report: {restore-point-retention: 0}'],
+  ['run-db-maintenance: {restore-point-command: {take: [s]}}'],
+  ['run-db-maintenance: {restore-point-command: {take: [], go-back: [s], release: [s]}}'],
+  [
+    'run-db-maintenance: {restore-point-command: {take: [s], go-back: [s], release: [s], environment: [a-b]}}',
+  ],
   ['report: {restore-point-retention: forever}'],
 ])('editor and action both refuse %j', (text) => {
   expect(both(text)).toEqual({ ajv: false, zod: false });

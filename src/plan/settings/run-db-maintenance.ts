@@ -249,6 +249,40 @@ export const taskSchema = z.discriminatedUnion(
 );
 export type TaskSettings = z.output<typeof taskSchema>;
 
+const argv = z
+  .array(line(), 'is a list of program and arguments, such as [/usr/local/sbin/snapshot, take]')
+  .min(1, 'names a program')
+  .transform(([program = '', ...args]): [string, ...string[]] => [program, ...args]);
+
+const restorePointCommand = group({
+  take: argv.describe(
+    'Takes the snapshot of everything that the database server writes, at one moment, and prints its reference on the last line. May be run a second time after a kill.',
+  ),
+  'go-back': argv.describe(
+    'Stops the server, brings back the snapshot whose reference is in `MW_REFERENCE`, starts the server and ends when it answers. May be run a second time after a kill. When it keeps the failed state, it prints where on the last line.',
+  ),
+  release: argv.describe(
+    'Gives up the snapshot in `MW_REFERENCE`: after a window that ended well (and its `restore-point-retention`), or after a rollback to it. Succeeds when it is gone already.',
+  ),
+  on: hostSelector().prefault('database').describe('Host that they run on; of several the first.'),
+  timeout: duration().prefault('5m').describe('How long each may take before it is ended.'),
+  quiesce: z
+    .boolean('is true or false')
+    .prefault(true)
+    .describe(
+      'Whether sessions are ended and kept out, and a checkpoint is asked for, before `take`: the server then has less to recover.',
+    ),
+  environment: z
+    .array(
+      z
+        .string('is the name of an environment variable')
+        .regex(/^[A-Z_][A-Z0-9_]*$/, 'is the name of an environment variable such as ZFS_POOL'),
+    )
+    .prefault([])
+    .describe('Environment variables that they get, by name.'),
+});
+export type RestorePointCommand = z.output<typeof restorePointCommand>;
+
 export const runDbMaintenanceShape = {
   tasks: setting(
     z
@@ -263,13 +297,25 @@ export const runDbMaintenanceShape = {
     },
   ),
   'restore-point': setting(
-    z.enum(['auto', 'clone', 'dump'], 'is auto, clone or dump').prefault('auto'),
+    z
+      .enum(
+        ['auto', 'clone', 'standby', 'dump', 'command'],
+        'is auto, clone, standby, dump or command',
+      )
+      .prefault('auto'),
     {
       form: 'text',
       description:
-        'What a rollback goes back to: a `clone` of the database, or a `dump`, verified, retaken while closed; `auto` takes the clone where it is possible.',
+        'What a rollback goes back to: a `clone` of the database, a `standby` (the replica of `standby.url`, caught up and stopped), a `dump`, verified, retaken while closed, or a snapshot by your own `restore-point-command`. `auto` takes the clone where it is possible, unless copying takes longer than stopping the replica that the plan names; else the replica, else the dump; a `command` only by name.',
     },
   ),
+  'restore-point-command': setting(restorePointCommand.optional(), {
+    form: 'document',
+    description:
+      'Your own snapshots (LVM, ZFS, a cloud volume) for `restore-point: command`: programs with their arguments, run without a shell.',
+    example:
+      'take: [/usr/local/sbin/shop-snapshot, take]\ngo-back: [/usr/local/sbin/shop-snapshot, go-back]\nrelease: [/usr/local/sbin/shop-snapshot, release]',
+  }),
   jobs: setting(
     z.int('is a whole number').min(1, 'is at least 1').max(64, 'is at most 64').prefault(2),
     {
