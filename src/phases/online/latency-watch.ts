@@ -66,7 +66,7 @@ export async function watchLatency(context: WatchContext): Promise<LatencyWatch>
     } else places.push({ request, before, answers: [] });
   }
   if (places.length === 0) {
-    progress.warning('How fast the application answers is not watched: there is nothing to ask.');
+    progress.info('How fast the application answers is not watched: there is nothing to ask.');
     return { harm: () => undefined, end: async () => undefined };
   }
 

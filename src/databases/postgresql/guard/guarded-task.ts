@@ -16,7 +16,7 @@ import { startGuard } from './online-guard.ts';
 /** Does a task under guard when its terms say that the public is served, and tells what the guard had to do. */
 export async function guardedTask(
   tools: ClientTools,
-  { online }: TaskOptions,
+  { online, onProgress }: TaskOptions,
   work: (tools: ClientTools) => Promise<TaskResult>,
 ): Promise<TaskResult> {
   if (online === undefined) return work(tools);
@@ -25,7 +25,7 @@ export async function guardedTask(
   // A name that nobody can guess: who bears it is ours. The server keeps 63 bytes of it.
   const part = globalThis.crypto.randomUUID().replaceAll('-', '').slice(0, 12);
   const application = `${namesOf(windowId ?? '')}${part}`;
-  const guard = await startGuard(tools, byName(application), online);
+  const guard = await startGuard(tools, byName(application), online, onProgress);
   let result: TaskResult;
   try {
     result = await work({ ...tools, guard: Object.assign(guard, { application }) });

@@ -36,12 +36,14 @@ const blindAfter = 3;
 
 /**
  * Watches over sessions of ours from a held session of its own. Before it returns it has looked once.
+ * @param note is told when work gives way or is held back
  * @throws FailureError when the server cannot be looked at
  */
 export async function startGuard(
   { psql, clock }: { readonly psql: Psql; readonly clock: Clock },
   ours: Ours,
   terms: OnlineTerms,
+  note: (line: string) => void = () => undefined,
 ): Promise<OnlineGuard> {
   const reasons = new Map<number, string>();
   const waits = new Map<number, string>();
@@ -69,6 +71,7 @@ export async function startGuard(
     const told = (await ask(giveWaySql(ours, which))).map(Number);
     if (told.length === 0) return;
     lastReason = reason;
+    note(`gives way: ${reason}`);
     for (const pid of told) {
       figures.cancelled += reasons.has(pid) ? 0 : 1;
       reasons.set(pid, reason);
@@ -122,6 +125,7 @@ export async function startGuard(
         if (failures === blindAfter) {
           blind = `who waits for us could not be seen any more (${messageOf(error)})`;
           lastReason = blind;
+          note(`is ended: ${blind}`);
           for (const [pid, abort] of running) {
             reasons.set(pid, blind);
             figures.cancelled += 1;
@@ -163,7 +167,10 @@ export async function startGuard(
       const harmNow = (): string | undefined => blind ?? terms.harm();
       const begun = clock.monotonicSeconds();
       for (let harm = harmNow(), isFirst = true; harm !== undefined; harm = harmNow()) {
-        if (isFirst) figures.heldBack += 1;
+        if (isFirst) {
+          figures.heldBack += 1;
+          note(`is held back: ${harm}`);
+        }
         isFirst = false;
         lastReason = harm;
         if (clock.monotonicSeconds() - begun >= holdSeconds) return harm;

@@ -62,6 +62,7 @@ async function prepare(
       await session.run(`SELECT FROM ${source.name} WHERE (\n${where}\n) LIMIT 0`, {
         what: 'The condition of the archive',
         state: 'Nothing was moved.',
+        isRepeatable: true,
       });
       await refuseReferenced(session, source, where);
     },
