@@ -11,6 +11,7 @@ import { checkCopies } from './backups/copy-checks.ts';
 import { checkGates } from './gate-checks.ts';
 import { checkDoors, checkHealthPath, checkHosts } from './host-checks.ts';
 import { checkDrainable } from './load-balancer.ts';
+import { checkVerification } from './backups/verification-checks.ts';
 import type { PhaseContext } from './phase.ts';
 import { checkCode } from './code.ts';
 import { checkStandby } from './restore-points/standby-checks.ts';
@@ -34,6 +35,8 @@ export interface PreflightResult {
   readonly checks: readonly Check[];
   readonly facts: DatabaseFacts | undefined;
   readonly position: WindowPosition;
+  /** The kind of restore point that would be taken now, where the plan needs one and it is possible. */
+  readonly restorePoint: RestorePointKind | undefined;
   /** What each smoke test showed, before anything was touched. */
   readonly smokeTests: readonly SmokeResult[];
   /** What each server task would do. */
@@ -53,6 +56,7 @@ export async function preflight(context: PreflightContext): Promise<PreflightRes
     checks.push(...(await guarded('mode', 'Maintenance mode', context.mode.check())));
   checks.push(...(await checkServices(context)), ...(await checkCode(context)));
   const facts = await inspectDatabase(context, checks);
+  let restorePoint: RestorePointKind | undefined;
   if (facts !== undefined) {
     checks.push(
       ...checkDatabase(context, facts),
@@ -63,8 +67,14 @@ export async function preflight(context: PreflightContext): Promise<PreflightRes
       )),
       ...(await guarded('disk', 'Disk space', checkDisk(context, facts))),
       ...(await guarded('standby', 'Replica as restore point', checkStandby(context))),
+      ...(await guarded('backup-proof', 'Proof of the backup', checkVerification(context))),
       ...(await guarded('tasks', 'Tasks', checkTasks(context))),
     );
+  }
+  if (facts !== undefined && changesData(context.plan)) {
+    const considered = guarded('restore-point', 'Restore point', previewRestorePoint(context));
+    checks.push(...(await considered));
+    restorePoint = await chosenKind(context);
   }
   checks.push(...(await guarded('backup-copies', 'Copies of the backup', checkCopies(context))));
   const servers = await previewServers(context);

@@ -125,13 +125,18 @@ export async function dump(server: Server, options: DumpOptions): Promise<DumpMa
       options.keeper === undefined
         ? directoryWriter(server, how)
         : streamWriter(server, options.keeper, how);
-    // Definitions and names would lie unencrypted beside an encrypted dump.
-    const contents = options.contents === true && (writer.format === 'directory' || !encryption);
+    const contents = options.contents === true;
     const snapshotOptions = { windowId, contents, jobs: options.jobs };
     const dumped = await dumpAndCount(server, snapshotOptions, (name) => writer.begin(name));
     const seconds = clock.monotonicSeconds() - started;
     const toc = await checkContents(server, writer, dumped);
-    if (dumped.contents !== undefined) await writeContents(keeper, partial, dumped.contents);
+    if (dumped.contents !== undefined) {
+      const place = {
+        directory: partial,
+        ...(writer.format === 'stream' ? { keeper, encryption } : {}),
+      };
+      await writeContents(server.host, place, dumped.contents);
+    }
     const files = await writer.files();
     const manifest: DumpManifest = {
       schemaVersion: 1,

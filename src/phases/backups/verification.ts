@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { formatDuration } from '../../plan/duration.ts';
 import type { DumpPlace } from '../../ports/backup-proof.ts';
 import type { DumpManifest } from '../../ports/database.ts';
-import { fail, failureOf } from '../../ports/failure.ts';
+import { fail } from '../../ports/failure.ts';
 import type { BackupReceipt, VerificationLevel } from '../../record/backup-receipt.ts';
 import { runStep } from '../../record/step.ts';
 import { readHistory } from '../../record/window-record.ts';
@@ -269,34 +269,4 @@ async function checkSource(
     describe: (result) => result.observed,
   });
   return [observed];
-}
-
-/** Why the plan's way of proving a backup is not possible here, each with what to do; nothing is changed. */
-export async function verificationObstacles(
-  context: Pick<PhaseContext, 'plan' | 'database' | 'scratch'>,
-): Promise<readonly { readonly what: string; readonly next: string }[]> {
-  const { plan, database, scratch } = context;
-  if (database === undefined) return [];
-  const { amcheck, verify } = plan.backupDb;
-  const obstacles: { what: string; next: string }[] = [];
-  const ask = async (server: typeof database, where: 'own' | 'application'): Promise<void> => {
-    const obstacle = await server
-      .amcheckObstacle(where)
-      .catch((error: unknown) => failureOf(error).message);
-    if (obstacle === undefined) return;
-    obstacles.push({
-      what: `pg_amcheck on the ${where === 'own' ? 'restored database' : 'source'}: ${obstacle}`,
-      next: 'Install what it needs, or set backup-db.amcheck to none.',
-    });
-  };
-  if (amcheck === 'restored' || amcheck === 'both') {
-    if (verify === 'checksum') {
-      obstacles.push({
-        what: 'pg_amcheck on the restored database: verify is checksum, so nothing is restored',
-        next: 'Set backup-db.verify to restore, or backup-db.amcheck to source or none.',
-      });
-    } else await ask(scratch ?? database, 'own');
-  }
-  if (amcheck === 'source' || amcheck === 'both') await ask(database, 'application');
-  return obstacles;
 }

@@ -12,8 +12,8 @@ import { createScratch, dropScratch } from './scratch.ts';
 export function backupProofs(server: Server): BackupProofs {
   return {
     contents: (database, options) => readContents(server, { database, ...options }),
-    dumpContents: ({ directory, keeper }) => readDumpContents(keeper ?? server.host, directory),
-    checkDump: ({ directory }) => checkDump(server, directory),
+    dumpContents: (place) => readDumpContents(server.host, place),
+    checkDump: (place) => checkDump(server, place),
     amcheckObstacle: (where) => amcheckObstacle(server, where),
     amcheck: (database, options) => amcheck(server, database, options),
     restoreNeeds: () => restoreNeeds(server),
