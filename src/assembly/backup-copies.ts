@@ -13,8 +13,12 @@ import type { Surroundings } from './surroundings.ts';
 import type { World } from './world.ts';
 
 /** Takes the secrets of the copies from the environment and masks them, before anything uses them. */
-export function copySecretsOf(plan: Plan, surroundings: Surroundings): CopySecrets {
-  const secrets = resolveCopySecrets(plan, surroundings.environment);
+export function copySecretsOf(
+  plan: Plan,
+  surroundings: Surroundings,
+  only?: string,
+): CopySecrets {
+  const secrets = resolveCopySecrets(plan, surroundings.environment, only);
   for (const secret of secrets.values()) surroundings.mask(secret);
   return secrets;
 }
@@ -28,10 +32,13 @@ export function copiesOf(
   surroundings: Surroundings,
   world: World,
 ): Pick<PhaseContext, 'encryption' | 'copyDestination'> {
-  const { recipients, identity, copies } = plan.backupDb;
-  if (copies.length === 0) return {};
-  const secret = (reference: string | undefined): string | undefined =>
-    reference === undefined ? undefined : copySecretsOf(plan, surroundings).get(reference.slice(1));
+  const { recipients, identity } = plan.backupDb;
+  const secret = (reference: string | undefined): string | undefined => {
+    const variable = reference?.slice(1);
+    return variable === undefined
+      ? undefined
+      : copySecretsOf(plan, surroundings, variable).get(variable);
+  };
   return {
     copyDestination: (settings) => destinationOf(settings, { surroundings, world, secret }),
     ...(recipients.length === 0

@@ -13,7 +13,7 @@ export function copySecretReferences(
     if (reference !== undefined) references.push({ path, variable: reference.slice(1) });
   };
   const { copies, identity } = plan.backupDb;
-  if (copies.length > 0) add('backup-db.identity', identity);
+  add('backup-db.identity', identity);
   for (const [index, copy] of copies.entries()) {
     const at = `backup-db.copies.${index}`;
     if (copy.to === 'ssh') add(`${at}.private-key`, copy.privateKey);
@@ -31,15 +31,18 @@ export type CopySecrets = ReadonlyMap<string, string>;
 
 /**
  * Looks the secrets up.
+ * @param only one variable, where no more is needed
  * @throws FailureError `secret-missing` naming every variable that is not set
  */
 export function resolveCopySecrets(
   plan: Pick<Plan, 'backupDb'>,
   environment: Readonly<Record<string, string | undefined>>,
+  only?: string,
 ): CopySecrets {
   const found = new Map<string, string>();
   const missing: string[] = [];
   for (const { path, variable } of copySecretReferences(plan)) {
+    if (only !== undefined && variable !== only) continue;
     const value = environment[variable] ?? '';
     if (value === '') missing.push(`${variable} (${path})`);
     else found.set(variable, value);
@@ -49,6 +52,6 @@ export function resolveCopySecrets(
     code: 'secret-missing',
     message: `The environment does not have ${missing.join(', ')}.`,
     state: 'Nothing was touched.',
-    next: 'Set it in the `env:` of the steps that check and make backups (preflight and backup-db), from a secret, for instance `BACKUP_ACCESS_KEY_ID: ${{ secrets.BACKUP_ACCESS_KEY_ID }}`.',
+    next: 'Set it in the `env:` of the step from a secret, for instance `BACKUP_ACCESS_KEY_ID: ${{ secrets.BACKUP_ACCESS_KEY_ID }}`.',
   });
 }
