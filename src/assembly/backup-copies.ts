@@ -13,11 +13,7 @@ import type { Surroundings } from './surroundings.ts';
 import type { World } from './world.ts';
 
 /** Takes the secrets of the copies from the environment and masks them, before anything uses them. */
-export function copySecretsOf(
-  plan: Plan,
-  surroundings: Surroundings,
-  only?: string,
-): CopySecrets {
+export function copySecretsOf(plan: Plan, surroundings: Surroundings, only?: string): CopySecrets {
   const secrets = resolveCopySecrets(plan, surroundings.environment, only);
   for (const secret of secrets.values()) surroundings.mask(secret);
   return secrets;
