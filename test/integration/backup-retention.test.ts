@@ -117,7 +117,14 @@ describe('older backups on the host', () => {
       'remove-host intent',
       'remove-host done',
     ]);
-    expect(context.record.journal[1]?.detail).toContain(`${earlier(3)} goes (no rule keeps it)`);
+    expect(context.record.journal[1]).toMatchObject({
+      detail: `of 4 verified 2 stay; no rule keeps ${earlier(2)}, ${earlier(3)}`,
+      data: {
+        fates: expect.arrayContaining([
+          { name: earlier(1), keep: true, reason: '2 of the last 2' },
+        ]),
+      },
+    });
   });
 
   test('stay without rules', async () => {

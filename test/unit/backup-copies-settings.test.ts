@@ -109,6 +109,11 @@ describe('copies in a plan', () => {
       'has each id once',
     ],
     [
+      'a copy that is called as the host is',
+      { recipients: [recipient], copies: [{ ...vault, id: 'host' }] },
+      'has no copy with the id host',
+    ],
+    [
       'a copy to this host by SSH',
       { recipients: [recipient], copies: [{ ...vault, host: 'local' }] },
       'is a host such as ssh://backup@vault.example.org',

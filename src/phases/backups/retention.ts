@@ -20,9 +20,16 @@ import {
 } from './backup-note.ts';
 import { noteAt, type CopyPlace } from './copies.ts';
 import { keeperOf } from './keeper.ts';
-import { decideRetention } from './retention-decision.ts';
+import { decideRetention, type Fate } from './retention-decision.ts';
 
 const phase = 'backup-db';
+
+/** The reasons of those that stay are in the journal's data. */
+function describeFates(fates: readonly Fate[]): string {
+  const gone = fates.filter(({ keep }) => !keep).map(({ name }) => name);
+  const stay = `of ${fates.length} verified ${fates.length - gone.length} stay`;
+  return gone.length === 0 ? stay : `${stay}; no rule keeps ${gone.join(', ')}`;
+}
 
 /** Where verified backups of this application are: the folder on the host, or a place of copies. */
 interface BackupPlace {
@@ -93,9 +100,7 @@ async function prune(
       return { held: decided.kind === 'hold' ? decided.reason : null, fates };
     },
     describe: ({ held, fates }) =>
-      held === null
-        ? `${fates.length} verified: ${fates.map((fate) => `${fate.name} ${fate.keep ? 'stays' : 'goes'} (${fate.reason})`).join('; ')}`
-        : `nothing is removed: ${held}`,
+      held === null ? describeFates(fates) : `nothing is removed: ${held}`,
   });
   const kept = decision.fates.filter(({ keep }) => keep).length;
   if (decision.held !== null) {

@@ -147,6 +147,7 @@ async function ownPlaces(plan: Plan, host: Host): Promise<readonly string[]> {
   const places = [
     plan.stateDir,
     ...(plan.backupDb.directory === undefined ? [] : [plan.backupDb.directory]),
+    ...plan.backupDb.copies.flatMap((copy) => ('path' in copy ? [copy.path] : [])),
     ...plan.enableMaintenance.siteFiles.map((file) => posix.dirname(file)),
   ];
   const real: string[] = [];

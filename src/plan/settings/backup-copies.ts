@@ -148,7 +148,11 @@ export const backupCopiesShape = {
     z
       .array(copySchema, 'is a list of copies')
       .prefault([])
-      .refine(hasEachIdOnce, 'has each id once'),
+      .refine(hasEachIdOnce, 'has each id once')
+      .refine(
+        (copies) => copies.every(({ id }) => id !== 'host'),
+        'has no copy with the id host, which stands for the host itself',
+      ),
     {
       form: 'document',
       description:
