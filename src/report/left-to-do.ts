@@ -3,7 +3,7 @@ import { owedByReopening, owedInWords } from '../record/owed-by-reopening.ts';
 import type { ApprovalFacts } from './approval-facts.ts';
 import type { Downtime } from './downtime.ts';
 import { missingTasks } from './outcome.ts';
-import type { RecoveryFacts } from './recovery.ts';
+import { isTakenBack, type RecoveryFacts } from './recovery.ts';
 import type { ReportInput } from './report-input.ts';
 import { codeLeft } from './code-versions.ts';
 import { secondOf } from './moment.ts';
@@ -103,19 +103,17 @@ function cleanUp({ input, recovery }: LeftToDoFacts): LeftToDo[] {
       ),
     );
   }
-  if (recovery.rollback?.restored === true) {
-    const writesFiles = plan.runDbMaintenance.tasks.some(
-      (task) => task.task === 'archive' && task.folder !== undefined,
+  const writesFiles = plan.runDbMaintenance.tasks.some(
+    (task) => task.task === 'archive' && task.folder !== undefined,
+  );
+  const archives = (status.tasks ?? []).filter(({ task }) => writesFiles && task === 'archive');
+  // The files of one that ran online, before the restore point, are the only place of its rows.
+  for (const { id } of archives.filter(({ stage }) => isTakenBack(stage, recovery))) {
+    items.push(
+      later(
+        `The rows that task ${id} archived are in the table again: its CSV files of this window, if it wrote any (folder ${status.windowId}/${id}), are copies. Remove them.`,
+      ),
     );
-    for (const { id } of (status.tasks ?? []).filter(
-      ({ task }) => writesFiles && task === 'archive',
-    )) {
-      items.push(
-        later(
-          `The rows that task ${id} archived are in the table again: its CSV files of this window, if it wrote any (folder ${status.windowId}/${id}), are copies. Remove them.`,
-        ),
-      );
-    }
   }
   const point = recovery.restorePoint;
   const ended = status.state === 'reopened' || status.state === 'rolled-back';

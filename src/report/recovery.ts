@@ -72,6 +72,17 @@ const nothingWritten = 'nothing was written';
 /** What the window could go back to, and what going back cost. */
 export function recoveryFacts(
   status: WindowStatus,
+/**
+ * Whether the rollback went back to a state before the tasks of a stage: a restore point is taken after those that ran
+ * online; the backup that it may fall back to, before them.
+ */
+export function isTakenBack(
+  stage: 'online' | 'closed',
+  { rollback }: Pick<RecoveryFacts, 'rollback'>,
+): boolean {
+  return rollback?.restored === true && (stage === 'closed' || rollback.basis === 'backup');
+}
+
   rows: readonly TimelineRow[],
   plan: Plan,
   now: Date,

@@ -18,7 +18,7 @@ import { secondsBetween } from './moment.ts';
 import { missingTasks, outcomeOf, type Outcome } from './outcome.ts';
 import { comparePrediction, type Predictions } from './prediction.ts';
 import { codeFacts, type CodeFact } from './code-versions.ts';
-import { recoveryFacts, type RecoveryFacts } from './recovery.ts';
+import { isTakenBack, recoveryFacts, type RecoveryFacts } from './recovery.ts';
 import { serviceFacts, type ServiceFact } from './stopped-services.ts';
 import type { ReportInput } from './report-input.ts';
 import { phaseDurations, timelineOf, type PhaseDuration, type TimelineRow } from './timeline.ts';
@@ -176,7 +176,7 @@ export function buildReport(input: ReportInput): Report {
     tasks: (status.tasks ?? []).map(({ findings: _shownAsAdvice, ...task }) => ({
       ...task,
       figures: figuresOf(task.figures),
-      undone: task.outcome === 'done' && isUndone(task.stage, recovery),
+      undone: task.outcome === 'done' && isTakenBack(task.stage, recovery),
     })),
     serverTasks: (status.serverTasks ?? []).map((task) => ({
       ...task,
@@ -197,11 +197,6 @@ export function buildReport(input: ReportInput): Report {
     counts: countVerdicts(checklist),
     nextWindow: input.nextWindow ?? null,
   };
-}
-
-/** A restore point is taken after the tasks that ran online; the backup that it may fall back to, before them. */
-function isUndone(stage: 'online' | 'closed', { rollback }: RecoveryFacts): boolean {
-  return rollback?.restored === true && (stage === 'closed' || rollback.basis === 'backup');
 }
 
 function headOf({ record, plan }: ReportInput, rows: readonly TimelineRow[]): ReportHead {

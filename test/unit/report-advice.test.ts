@@ -93,12 +93,13 @@ test('after a rollback the files of an archive are known to be copies', () => {
   const { status } = input.record;
   const [first] = status.tasks ?? [];
   if (first === undefined) throw new Error('the fixture has no task');
-  const tasks = [{ ...first, id: 'old-orders', task: 'archive' }];
-  const record = { ...input.record, status: { ...status, tasks } };
-  const texts = (target: object): string =>
+  const texts = (target: object, stage: 'online' | 'closed' = 'closed'): string =>
     buildReport({
       ...input,
-      record,
+      record: {
+        ...input.record,
+        status: { ...status, tasks: [{ ...first, id: 'old-orders', task: 'archive', stage }] },
+      },
       plan: planOf({
         'run-db-maintenance': { tasks: [{ task: 'archive', table: 't', where: 'a', ...target }] },
       }),
@@ -107,4 +108,6 @@ test('after a rollback the files of an archive are known to be copies', () => {
       .join(' ');
   expect(texts({ folder: '/srv/old' })).toContain(`folder ${status.windowId}/old-orders`);
   expect(texts({ into: 'old' })).not.toContain('old-orders');
+  // Archived online, the rows were moved before the restore point: the files are all there is of them.
+  expect(texts({ folder: '/srv/old' }, 'online')).not.toContain('old-orders');
 });
