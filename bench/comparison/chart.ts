@@ -3,16 +3,16 @@ import { sideNames, type SideName } from './side.ts';
 import { sizeName } from './sizes.ts';
 
 const labels: Readonly<Record<SideName, string>> = {
-  runbook: 'the runbook by hand',
-  clone: 'a window, by clone',
-  standby: 'by standby',
+  runbook: 'runbook by hand',
+  clone: 'window, clone',
+  standby: 'window, standby',
 };
 
 const width = 760;
 const height = 350;
 const panel = { width: 316, top: 84, height: 230, left: [48, 432] } as const;
 const barWidth = 28;
-const legendAt = [0, 166, 314] as const;
+const legendAt = [0, 148, 278] as const;
 
 type Panel = {
   readonly title: string;
@@ -22,7 +22,7 @@ type Panel = {
 
 /**
  * The comparison as an SVG picture, for light and dark pages: bars on a scale on which each line is ten times the
- * one below, in seconds; a dashed line at each size is the physical floor.
+ * one below, in seconds; a dashed line over the bar of the clone is its physical floor.
  */
 export function renderChart(results: readonly SizeResult[]): string {
   const panels: readonly Panel[] = [
@@ -38,6 +38,7 @@ export function renderChart(results: readonly SizeResult[]): string {
 <style>
   text { font: 13px system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1f2328; }
   .title { font-weight: 600; font-size: 15px; }
+  .value { font-size: 12px; }
   .quiet { fill: #59636e; }
   .line { stroke: #d1d9e0; }
   .runbook { fill: #bc4c00; }
@@ -46,7 +47,8 @@ export function renderChart(results: readonly SizeResult[]): string {
   .floor { stroke: #1f2328; stroke-width: 2; stroke-dasharray: 5 3; }
   @media (prefers-color-scheme: dark) {
     text { fill: #f0f6fc; }
-    .quiet { fill: #9198a1; }
+    .value { font-size: 12px; }
+  .quiet { fill: #9198a1; }
     .line { stroke: #3d444d; }
     .runbook { fill: #f0883e; }
     .clone { fill: #4493f8; }
@@ -80,10 +82,10 @@ function renderLegend(): string[] {
     const x = panel.left[0] + (legendAt[index] ?? 0);
     return `<rect class="${side}" x="${x}" y="14" width="14" height="14" rx="2"/><text x="${x + 22}" y="26">${labels[side]}</text>`;
   });
-  const x = panel.left[0] + 428;
+  const x = panel.left[0] + 424;
   return [
     ...entries,
-    `<path class="floor" d="M${x} 21h26"/><text x="${x + 34}" y="26">the physical floor: cp; two renames</text>`,
+    `<path class="floor" d="M${x} 21h26"/><text x="${x + 34}" y="26">floor of the clone: cp, two renames</text>`,
   ];
 }
 
@@ -102,13 +104,12 @@ function renderPanel(
       const seconds = value(result, side) / 1000;
       const x = middle + (number - sideNames.length / 2) * (barWidth + 4) + 2;
       const y = base - up(seconds);
-      return `<rect class="${side}" x="${at(x)}" y="${at(y)}" width="${barWidth}" height="${at(base - y)}" rx="2"/><text x="${at(x + barWidth / 2)}" y="${at(y - 6)}" text-anchor="middle">${shortSeconds(seconds)}</text>`;
+      return `<rect class="${side}" x="${at(x)}" y="${at(y)}" width="${barWidth}" height="${at(base - y)}" rx="2"/><text x="${at(x + barWidth / 2)}" y="${at(y - 6)}" text-anchor="middle" class="value">${shortSeconds(seconds)}</text>`;
     });
     const y = base - up(floor(result) / 1000);
-    const half = (sideNames.length * (barWidth + 4)) / 2 + 4;
     return [
       ...drawn,
-      `<path class="floor" d="M${at(middle - half)} ${at(y)}h${2 * half}"/>`,
+      `<path class="floor" d="M${at(middle - barWidth / 2 - 3)} ${at(y)}h${barWidth + 6}"/>`,
       `<text x="${at(middle)}" y="${base + 22}" text-anchor="middle">${sizeName(result.megabytes)}</text>`,
     ];
   });

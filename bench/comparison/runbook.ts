@@ -72,12 +72,14 @@ export const runbook: Side = async ({ site }, kind, signal): Promise<SideRun> =>
   await step('maintenance page, nginx -t, reload', () => door.close());
   // Step 3.
   await step('stop the application', () => site.application.halt());
-  await step('VACUUM ANALYZE; REINDEX DATABASE', () =>
-    shell('psql "$1" << EOF\nVACUUM ANALYZE;\nREINDEX DATABASE $1;\nEOF', database),
-  );
-  await step('CREATE INDEX', () =>
-    shell('psql "$1" -c "$2"', database, `CREATE INDEX ${newIndex.name} ON ${newIndex.on}`),
-  );
+  if (kind === 'maintenance') {
+    await step('VACUUM ANALYZE; REINDEX DATABASE', () =>
+      shell('psql "$1" << EOF\nVACUUM ANALYZE;\nREINDEX DATABASE $1;\nEOF', database),
+    );
+    await step('CREATE INDEX', () =>
+      shell('psql "$1" -c "$2"', database, `CREATE INDEX ${newIndex.name} ON ${newIndex.on}`),
+    );
+  }
   let said = '';
   await step(schemaChanges, async () => {
     for (const file of (await readdir(migrations)).sort()) {

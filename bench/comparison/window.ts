@@ -16,6 +16,8 @@ const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 const tasksPath = ['run-db-maintenance', 'tasks'];
 
 function tasksOf(site: Site, kind: RunKind): readonly object[] {
+  const migrate = { task: 'migrate', files: migrationsOf(site, kind) };
+  if (kind === 'rollback') return [migrate];
   return [
     { task: 'vacuum' },
     { task: 'reindex', tables: 'all' },
@@ -26,7 +28,7 @@ function tasksOf(site: Site, kind: RunKind): readonly object[] {
       blast: 'none',
       sql: `CREATE INDEX CONCURRENTLY ${newIndex.name} ON ${newIndex.on}`,
     },
-    { task: 'migrate', files: migrationsOf(site, kind) },
+    migrate,
   ];
 }
 
@@ -54,7 +56,11 @@ export const ourWindow: Side = async (arena, kind, signal): Promise<SideRun> => 
   const { site } = arena;
   const standby = standbyOf(arena);
   const plan = await writePlan(site, {
-    changes: [{ path: tasksPath, value: tasksOf(site, kind) }, ...standby.changes],
+    changes: [
+      { path: tasksPath, value: tasksOf(site, kind) },
+      { path: ['backup-db', 'verify'], value: kind === 'rollback' ? 'checksum' : 'restore' },
+      ...standby.changes,
+    ],
   });
   const reports = join(site.workFolder, 'reports');
   const flags = ['--plan', plan.path, '--reason', 'a benchmark', '--output-directory', reports];
