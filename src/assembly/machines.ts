@@ -79,6 +79,7 @@ export function machinesOf(surroundings: Surroundings): Machines {
         control: by(names.control),
         web: names.web.map((web) => ({ host: by(web.host), address: addressOf(web.address) })),
         database: by(names.database),
+        backups: names.backups === undefined ? undefined : by(names.backups),
         workers: names.workers.map(by),
         standby: names.standby && {
           replica: by(names.standby.replica),

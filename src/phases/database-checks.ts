@@ -4,6 +4,7 @@ import { formatDuration } from '../plan/duration.ts';
 import type { DatabaseFacts } from '../ports/database.ts';
 import { failureOf } from '../ports/failure.ts';
 import type { Check } from '../ports/maintenance-mode.ts';
+import { keeperOf } from './backups/keeper.ts';
 import { freeDataBytes } from './data-disk.ts';
 import type { PreflightContext } from './preflight.ts';
 import { planTasks } from './run-db-maintenance.ts';
@@ -112,6 +113,26 @@ export function checkDatabase(
       'COMMIT PREPARED or ROLLBACK PREPARED them: the database cannot be cloned with them.',
     ),
     of(
+      'subscriptions',
+      'Subscriptions',
+      changes && facts.subscriptions.some(({ enabled }) => enabled) ? 'failed' : 'passed',
+      facts.subscriptions.length === 0
+        ? 'none'
+        : facts.subscriptions
+            .map(({ name, enabled }) => `${name}${enabled ? '' : ' (disabled)'}`)
+            .join(', '),
+      'none that takes in rows during the window',
+      'What comes in after the restore point would be lost by a rollback, and is not sent again: ALTER SUBSCRIPTION … DISABLE for the window, ENABLE afterwards.',
+    ),
+    of(
+      'logical-slots',
+      'Logical replication slots',
+      changes && facts.logicalSlots.length > 0 ? 'warning' : 'passed',
+      facts.logicalSlots.length === 0 ? 'none' : facts.logicalSlots.join(', '),
+      'none, or consumers that can begin anew',
+      'They stay with the failed database in a rollback: their consumers have to begin anew then.',
+    ),
+    of(
       'invalid-indexes',
       'Invalid indexes',
       facts.invalidIndexes.length === 0 ? 'passed' : invalidIsFatal ? 'failed' : 'warning',
@@ -173,19 +194,24 @@ export async function checkDisk(context: PreflightContext, facts: DatabaseFacts)
   const host = context.fleet.database;
   const reserve = plan.preflight.freeDisk;
   const backups = plan.backupDb.directory ?? posix.join(plan.stateDir, plan.name ?? '', 'backups');
-  const places = [{ id: 'disk-backup', title: `Disk for the backup (${backups})`, path: backups }];
+  const keeper = keeperOf(context, {});
+  const where = keeper === host ? backups : `${backups} on ${keeper.name}`;
+  const places = [
+    { id: 'disk-backup', title: `Disk for the backup (${where})`, path: backups, on: keeper },
+  ];
   if (facts.dataDirectory !== undefined && (await freeDataBytes(host, facts)) !== undefined) {
     places.push({
       id: 'disk-database',
       title: 'Disk for restore test and restore point',
       path: facts.dataDirectory,
+      on: host,
     });
   }
   return Promise.all(
-    places.map(async ({ id, title, path }): Promise<Check> => {
+    places.map(async ({ id, title, path, on }): Promise<Check> => {
       // A dump is never much larger than the database; a restored copy or a clone is as large.
       const needed = facts.bytes + reserve;
-      const free = await host.freeBytes(path);
+      const free = await on.freeBytes(path);
       const head = {
         id,
         title,

@@ -26,7 +26,8 @@ type HostContext = Pick<PhaseContext, 'plan' | 'clock' | 'host' | 'runner' | 'fl
 export async function checkHosts(context: HostContext): Promise<readonly Check[]> {
   const { fleet, host: control } = context;
   const web = fleet.web.map(({ host }) => host);
-  const machines = [...new Set([control, ...web, fleet.database, ...fleet.workers])];
+  const backups = fleet.backups === undefined ? [] : [fleet.backups];
+  const machines = [...new Set([control, ...web, fleet.database, ...backups, ...fleet.workers])];
   const results = await onEach(machines, fleet.parallel, async (host) => {
     // Only there are files of ours below the state folder.
     const keepsFiles = host === control || web.includes(host);

@@ -6,6 +6,8 @@ export interface FleetNames {
   readonly control: string;
   readonly web: readonly { readonly host: string; readonly address: string | undefined }[];
   readonly database: string;
+  /** Keeps backups that are streamed to it. */
+  readonly backups: string | undefined;
   readonly workers: readonly string[];
   /** Where replica and primary run, when the plan names a replica. */
   readonly standby: StandbyHosts | undefined;
@@ -19,7 +21,7 @@ export interface StandbyHosts {
 }
 
 /** Which host does what. */
-export function fleetOf(plan: Pick<Plan, 'host' | 'hosts' | 'standby'>): FleetNames {
+export function fleetOf(plan: Pick<Plan, 'host' | 'hosts' | 'standby' | 'backupDb'>): FleetNames {
   const { web, database, workers } = plan.hosts;
   const control = plan.host ?? web[0]?.host ?? 'local';
   return {
@@ -29,6 +31,7 @@ export function fleetOf(plan: Pick<Plan, 'host' | 'hosts' | 'standby'>): FleetNa
         ? [{ host: control, address: undefined }]
         : web.map(({ host, address }) => ({ host, address })),
     database: database ?? control,
+    backups: plan.backupDb.streamTo,
     workers,
     standby: standbyHosts(plan, database ?? control),
   };
@@ -50,6 +53,16 @@ function standbyHosts(
 /** Every machine once, the control host first. */
 export function allHosts(fleet: FleetNames): readonly string[] {
   const { control, web, database, workers, standby } = fleet;
+  const backups = fleet.backups === undefined ? [] : [fleet.backups];
   const servers = standby === undefined ? [] : [standby.primary, standby.replica, standby.switch];
-  return [...new Set([control, ...web.map(({ host }) => host), database, ...workers, ...servers])];
+  return [
+    ...new Set([
+      control,
+      ...web.map(({ host }) => host),
+      database,
+      ...backups,
+      ...workers,
+      ...servers,
+    ]),
+  ];
 }

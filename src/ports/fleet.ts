@@ -28,6 +28,8 @@ export interface Fleet {
   readonly web: readonly WebHost[];
   /** Runs the database's client programs. */
   readonly database: Host;
+  /** Keeps backups, when they are streamed to another host than the database's. */
+  readonly backups?: Host | undefined;
   readonly workers: readonly Host[];
   /** Where a replica and its primary run, when the plan names a replica. */
   readonly standby?: StandbyMachines | undefined;

@@ -59,6 +59,8 @@ export const backupReceiptSchema = z.object({
   /** How it was compressed, for instance `gzip:1`, and why. */
   compression: z.object({ chosen: z.string(), reason: z.string() }).optional(),
   encrypted: z.boolean().optional(),
+  /** What a restore leaves out or brings back otherwise, a line each. */
+  notes: z.array(z.string()).optional(),
   verification: z
     .object({
       level: z.enum(verificationLevels),

@@ -3,8 +3,10 @@ import { formatBytes } from '../../plan/bytes.ts';
 import { formatDuration } from '../../plan/duration.ts';
 import type { DumpManifest } from '../../ports/database.ts';
 import { runStep } from '../../record/step.ts';
+import { guarded } from '../online/guarded.ts';
 import type { PhaseContext } from '../phase.ts';
 import { requireDatabase } from '../requirements.ts';
+import { keeperOf } from './keeper.ts';
 import { totalRows } from './verification.ts';
 
 /** A dump that is whole, and not proved yet. */
@@ -21,8 +23,9 @@ export async function takeDump(
   moment: 'online' | 'closed',
 ): Promise<TakenDump> {
   const { record, plan, progress } = context;
-  // The dump is written by the database's client programs, where these run.
-  const host = context.fleet.database;
+  // The dump is written by the database's client programs where these run, or streamed from there.
+  const { backups } = context.fleet;
+  const keeper = keeperOf(context, {});
   const database = requireDatabase(context);
   const { windowId, name } = record.status;
   const folder = plan.backupDb.directory ?? posix.join(record.place.folder, 'backups');
@@ -32,33 +35,47 @@ export async function takeDump(
   );
   const manifest = await runStep(context, callingPhase, {
     id: `dump-${moment}`,
-    title: `Dump ${database.name} to ${directory}`,
+    title: `Dump ${database.name} to ${directory}${backups === undefined ? '' : ` on ${backups.name}`}`,
     blast: 'none',
     observe: () => readManifest(context, directory),
     perform: async () => {
-      await host.makeDirectory(folder, 0o700);
-      const dumped = await database.dump({
-        directory,
-        windowId,
-        jobs: plan.backupDb.jobs,
-        contents: plan.backupDb.verify === 'restore-and-compare',
-        onProgress: (line) => {
-          progress.info(line);
-        },
-      });
+      await keeper.makeDirectory(folder, 0o700);
+      const sessions = { kind: 'dump', windowId } as const;
+      const { value: dumped, told } = await guarded(context, { what: 'The dump', sessions }, () =>
+        database.dump({
+          directory,
+          windowId,
+          jobs: plan.backupDb.jobs,
+          compression: plan.backupDb.compression,
+          keeper: backups,
+          encryption: backups === undefined ? undefined : context.encryption?.(),
+          contents: plan.backupDb.verify === 'restore-and-compare',
+          onProgress: (line) => {
+            progress.info(line);
+          },
+        }),
+      );
+      if (told !== '') progress.info(`The dump gave way to the public: ${told}`);
+      for (const note of dumped.notes) progress.info(note);
       return dumped as Json<DumpManifest>;
     },
     describe: (dumped) =>
-      `${formatBytes(dumped.bytes)} in ${formatDuration(dumped.seconds)}, ${Object.keys(dumped.rows).length} tables, ${totalRows(dumped)} rows, sha256 ${dumped.sha256.slice(0, 12)}…`,
+      `${formatBytes(dumped.bytes)} in ${formatDuration(dumped.seconds)}, ${Object.keys(dumped.rows).length} tables, ${totalRows(dumped)} rows, ${describeCompression(dumped)}, sha256 ${dumped.sha256.slice(0, 12)}…`,
   });
   return { directory, manifest };
+}
+
+function describeCompression({ compression, encrypted }: DumpManifest): string {
+  const { chosen, reason } = compression;
+  return `${chosen} (${reason})${encrypted ? ', encrypted' : ''}`;
 }
 
 async function readManifest(
   context: PhaseContext,
   directory: string,
 ): Promise<Json<DumpManifest> | undefined> {
-  const bytes = await context.fleet.database.readFile(posix.join(directory, 'manifest.json'));
+  const keeper = keeperOf(context, {});
+  const bytes = await keeper.readFile(posix.join(directory, 'manifest.json'));
   return bytes === undefined
     ? undefined
     : (JSON.parse(new TextDecoder().decode(bytes)) as Json<DumpManifest>);

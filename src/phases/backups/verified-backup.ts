@@ -30,6 +30,11 @@ export async function verifiedBackup(
     totalRows: totalRows(manifest),
     tocEntries: manifest.tocEntries,
     dumpSeconds: manifest.seconds,
+    format: manifest.format,
+    host: keeperOf(context, {}).name,
+    compression: { ...manifest.compression },
+    encrypted: manifest.encrypted,
+    notes: [...manifest.notes],
     restoreSeconds: proof.restoreSeconds,
     restoreBasis: proof.restoreBasis,
     verification: {

@@ -1,6 +1,9 @@
 import * as z from 'zod';
-import { absolutePath, group, secretReference, setting } from '../setting-types.ts';
+import { absolutePath, group, hostReference, secretReference, setting } from '../setting-types.ts';
 import { backupCopiesShape, unencryptedCopy } from './backup-copies.ts';
+
+/** How a dump may be compressed. */
+export const compressions = ['auto', 'none', 'gzip', 'lz4', 'zstd'] as const;
 
 /** How a backup is proved, each level with all of the one before. */
 export const verificationLevels = ['checksum', 'restore', 'restore-and-compare'] as const;
@@ -33,7 +36,18 @@ export const backupDbShape = {
   directory: setting(absolutePath().optional(), {
     form: 'text',
     description:
-      "Folder for backups on the host; by default `backups` in the window's folder under `state-dir`.",
+      "Folder for backups on the host that keeps them; by default `backups` in the window's folder under `state-dir`.",
+  }),
+  'stream-to': setting(hostReference().optional(), {
+    form: 'text',
+    description:
+      "Host that keeps the backup when the database's own has no disk for it: `local`, or one over SSH. The dump is streamed there as a single file, encrypted on the database's host when there are `recipients`; nothing is written there. It is written and restored by one worker.",
+    example: 'local',
+  }),
+  compression: setting(z.enum(compressions, 'is auto, none, gzip, lz4 or zstd').prefault('auto'), {
+    form: 'text',
+    description:
+      "How the dump is compressed, at a fast level: `auto` tries what `pg_dump` and the programs on the host can do on some megabytes of the database's own data, and takes the smallest of those that are about as fast as the fastest. `lz4` and `zstd` need the client programs of PostgreSQL 16 or newer.",
   }),
   jobs: setting(
     z.int('is a whole number').min(1, 'is at least 1').max(64, 'is at most 64').prefault(2),
@@ -48,6 +62,27 @@ export const backupDbShape = {
 
 export const backupDbGroup = group(backupDbShape).superRefine((settings, context) => {
   const problem = unencryptedCopy(settings);
-  if (problem === undefined) return;
-  context.addIssue({ code: 'custom', path: ['copies', problem.index], message: problem.message });
+  if (problem !== undefined) {
+    context.addIssue({ code: 'custom', path: ['copies', problem.index], message: problem.message });
+  }
+  const unprovable = unprovableStream(settings);
+  if (unprovable !== undefined) context.addIssue({ code: 'custom', ...unprovable });
 });
+
+/** Why a stream that is encrypted cannot be proved as the settings have it; `undefined` when it can. */
+function unprovableStream(settings: {
+  readonly streamTo?: string | undefined;
+  readonly recipients: readonly string[];
+  readonly identity?: string | undefined;
+  readonly verify: (typeof verificationLevels)[number];
+}): { readonly path: string[]; readonly message: string } | undefined {
+  const isEncrypted = settings.streamTo !== undefined && settings.recipients.length > 0;
+  if (!isEncrypted || settings.verify === 'checksum' || settings.identity !== undefined) {
+    return undefined;
+  }
+  return {
+    path: ['identity'],
+    message:
+      'is needed to restore a stream with recipients, which verify asks for; or set verify to checksum',
+  };
+}
