@@ -1,9 +1,11 @@
+import { takingSteps } from '../phases/restore-points/expected-time.ts';
 import { planTasks } from '../phases/run-db-maintenance.ts';
 import { serverTasksChangeData } from '../phases/server-tasks/planned-tasks.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { DatabaseSize, PredictableStep } from '../plan/prediction.ts';
 import type { TaskSettings } from '../plan/settings/run-db-maintenance.ts';
 import type { Database } from '../ports/database.ts';
+import type { RestorePointKind } from '../record/restore-point.ts';
 import { predictableServerSteps } from './predictable-server-steps.ts';
 import { predictableServiceSteps } from './services.ts';
 
@@ -48,10 +50,27 @@ function sizeOf(size: DatabaseSize | undefined): { size?: DatabaseSize } {
   return size === undefined ? {} : { size };
 }
 
-/** The steps of a window that take time, in order. */
+/** How the backup is proved. */
+function proofSteps({ backupDb: { verify, amcheck } }: Plan): readonly PredictableStep[] {
+  const online = { phase: 'backup-db', closed: false } as const;
+  return [
+    verify === 'checksum'
+      ? { ...online, step: 'checksum-online', work: 'scan' }
+      : { ...online, step: 'restore-test-online', work: 'restore' },
+    ...(amcheck === 'source' || amcheck === 'both'
+      ? [{ ...online, step: 'amcheck-source', work: 'scan' } as const]
+      : []),
+  ];
+}
+
+/**
+ * The steps of a window that take time, in order.
+ * @param restorePoint the kind that would be taken now
+ */
 export function predictableSteps(
   plan: Plan,
   sizes: ReadonlyMap<string, DatabaseSize>,
+  restorePoint: RestorePointKind | undefined,
 ): readonly PredictableStep[] {
   const tasks = planTasks(plan.runDbMaintenance.tasks);
   const work = {
@@ -81,31 +100,16 @@ export function predictableSteps(
   const changes =
     tasks.some((task) => task.blast !== 'none' && task.stage === 'closed') ||
     serverTasksChangeData(plan.updateServer.tasks);
-  const needsCopy = changes && plan.runDbMaintenance.restorePoint !== 'dump';
-  const needsDump = changes && plan.runDbMaintenance.restorePoint === 'dump';
   return [
     { phase: 'backup-db', step: 'dump-online', closed: false, work: 'dump' },
-    { phase: 'backup-db', step: 'restore-test-online', closed: false, work: 'restore' },
+    ...proofSteps(plan),
     ...steps('online'),
     ...predictableServerSteps(plan, 'online'),
     { phase: 'enable-maintenance', step: 'hook', closed: false, work: 'moment' },
     { phase: 'enable-maintenance', step: 'flag', closed: true, work: 'moment', guessSeconds: 0.2 },
     { phase: 'enable-maintenance', step: 'drain', closed: true, work: 'moment', guessSeconds: 0.3 },
     ...predictableServiceSteps(plan, 'stop'),
-    ...(needsCopy
-      ? [{ phase: 'run-db-maintenance', step: 'clone', closed: true, work: 'copy' } as const]
-      : []),
-    ...(needsDump
-      ? [
-          { phase: 'run-db-maintenance', step: 'dump-closed', closed: true, work: 'dump' } as const,
-          {
-            phase: 'run-db-maintenance',
-            step: 'restore-test-closed',
-            closed: true,
-            work: 'restore',
-          } as const,
-        ]
-      : []),
+    ...(changes ? takingSteps[restorePoint ?? 'clone'] : []),
     ...steps('closed'),
     ...predictableServerSteps(plan, 'closed'),
     ...predictableServiceSteps(plan, 'start'),

@@ -84,7 +84,11 @@ export async function preflightSession(
   });
   const history = await readHistory(world.host, { stateDir: plan.stateDir, name: plan.name ?? '' });
   const sizes = await tableSizes(plan, database, looked.facts !== undefined);
-  const prediction = predict(predictableSteps(plan, sizes), looked.facts, history);
+  const prediction = predict(
+    predictableSteps(plan, sizes, looked.restorePoint),
+    looked.facts,
+    history,
+  );
   const end = deadlineOf(plan, looked.position, now);
   const checks = [...looked.checks, checkTimeBudget({ prediction, plan, end, now })];
   const summary = renderPreflight({

@@ -1,11 +1,10 @@
-import { blastClasses } from '../record/life.ts';
 import { runStep } from '../record/step.ts';
 import type { PhaseContext } from './phase.ts';
+import { needsRestorePoint } from './planned-changes.ts';
 import { planTasks } from './planned-tasks.ts';
 import { chooseRestorePointOnce } from './restore-point.ts';
 import { prepareStandby } from './restore-points/standby-borrowing.ts';
 import { readStatements } from './run-db-maintenance.ts';
-import { serverTasksChangeData } from './server-tasks/planned-tasks.ts';
 
 const phase = 'run-db-maintenance';
 
@@ -19,10 +18,7 @@ export async function prepareClosedTasks(context: PhaseContext): Promise<void> {
   if (database === undefined || record.status.restorePoint !== undefined) return;
   const tasks = planTasks(plan.runDbMaintenance.tasks).filter(({ stage }) => stage === 'closed');
   await readStatements(context, 'closed', tasks);
-  const changes =
-    tasks.some(({ blast }) => blastClasses.indexOf(blast) >= blastClasses.indexOf('schema')) ||
-    serverTasksChangeData(plan.updateServer.tasks);
-  if (!changes) return;
+  if (!needsRestorePoint(plan)) return;
   const kind = await chooseRestorePointOnce(context);
   if (kind === 'clone') await writeChangedPages(context);
   if (kind === 'standby') await prepareStandby(context);

@@ -4,6 +4,7 @@ import type { DatabaseFacts } from '../ports/database.ts';
 import { failureOf } from '../ports/failure.ts';
 import type { GitHub } from '../ports/github.ts';
 import type { Check } from '../ports/maintenance-mode.ts';
+import type { RestorePointKind } from '../record/restore-point.ts';
 import { admit, type ExistingRecord } from '../record/admission.ts';
 import { hasFailed, type SmokeResult } from '../record/status.ts';
 import { checkDatabase, checkDisk, checkProperties, inspectDatabase } from './database-checks.ts';
@@ -13,6 +14,8 @@ import { checkDoors, checkHealthPath, checkHosts } from './host-checks.ts';
 import { checkDrainable } from './load-balancer.ts';
 import { checkVerification } from './backups/verification-checks.ts';
 import type { PhaseContext } from './phase.ts';
+import { needsRestorePoint } from './planned-changes.ts';
+import { previewRestorePoint } from './restore-points/consideration.ts';
 import { checkCode } from './code.ts';
 import { checkStandby } from './restore-points/standby-checks.ts';
 import { checkServices } from './services/check.ts';
@@ -71,10 +74,10 @@ export async function preflight(context: PreflightContext): Promise<PreflightRes
       ...(await guarded('tasks', 'Tasks', checkTasks(context))),
     );
   }
-  if (facts !== undefined && changesData(context.plan)) {
-    const considered = guarded('restore-point', 'Restore point', previewRestorePoint(context));
-    checks.push(...(await considered));
-    restorePoint = await chosenKind(context);
+  if (facts !== undefined && needsRestorePoint(context.plan)) {
+    const preview = await previewRestorePoint(context);
+    checks.push(preview.check);
+    restorePoint = preview.kind;
   }
   checks.push(...(await guarded('backup-copies', 'Copies of the backup', checkCopies(context))));
   const servers = await previewServers(context);
@@ -95,7 +98,15 @@ export async function preflight(context: PreflightContext): Promise<PreflightRes
     );
   }
   const passed = checks.every((check) => check.verdict !== 'failed');
-  return { checks, facts, position, smokeTests, serverTasks: servers.previews, passed };
+  return {
+    checks,
+    facts,
+    restorePoint,
+    position,
+    smokeTests,
+    serverTasks: servers.previews,
+    passed,
+  };
 }
 
 function checkTime(context: PreflightContext, position: WindowPosition): Check {

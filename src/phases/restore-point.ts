@@ -12,40 +12,20 @@ import { outcomeOf } from '../record/journal.ts';
 import { runStep } from '../record/step.ts';
 import type { WindowRecord } from '../record/window-record.ts';
 import type { PhaseContext } from './phase.ts';
+import type { WantedRestorePoint } from './restore-points/choice.ts';
 import {
-  chooseRestorePoint,
-  obstaclesFor,
-  type WantedRestorePoint,
-} from './restore-points/choice.ts';
-import { clonePoint } from './restore-points/clone.ts';
-import { commandPoint } from './restore-points/command.ts';
-import { dumpPoint, goBackToBackup } from './restore-points/dump.ts';
-import type { ReleaseContext, RestorePointMaker } from './restore-points/kind.ts';
+  considerRestorePoint,
+  type ConsideredRestorePoint,
+} from './restore-points/consideration.ts';
+import { takingSteps } from './restore-points/expected-time.ts';
+import { goBackToBackup } from './restore-points/dump.ts';
+import type { ReleaseContext } from './restore-points/kind.ts';
+import { makerOf } from './restore-points/makers.ts';
 import { propertiesBefore } from './restore-points/name-swap.ts';
-import { standbyPoint } from './restore-points/standby.ts';
 import { recordProperties, unseal } from './sealed-database.ts';
 import { demandTime } from './time-budget.ts';
 
 const phase = 'run-db-maintenance';
-
-/** Who takes a restore point of a kind, and goes back to it. */
-export function makerOf(kind: RestorePointKind): RestorePointMaker {
-  const makers: Partial<Record<RestorePointKind, unknown>> = {
-    clone: clonePoint,
-    standby: standbyPoint,
-    dump: dumpPoint,
-    command: commandPoint,
-  };
-  return makers[kind] as RestorePointMaker;
-}
-
-/** The steps that take a restore point, for the time that they need. */
-const takingSteps: Readonly<Record<RestorePointKind, readonly string[]>> = {
-  clone: ['clone'],
-  standby: ['stop-standby'],
-  dump: ['dump-closed', 'restore-test-closed'],
-  command: ['take-snapshot'],
-};
 
 /** Takes what a rollback goes back to; the site is closed. Idempotent over the record. */
 export async function takeRestorePoint(context: PhaseContext): Promise<RestorePoint> {
@@ -58,7 +38,7 @@ export async function takeRestorePoint(context: PhaseContext): Promise<RestorePo
   await recordProperties(context, phase);
   await demandTime(context, {
     phase,
-    steps: takingSteps[kind],
+    steps: takingSteps[kind].map(({ step }) => step),
     title: `A ${kind} as restore point`,
     whenLate: 'abort',
   });
@@ -74,18 +54,12 @@ export async function chooseRestorePointOnce(context: PhaseContext): Promise<Res
   const { record, plan } = context;
   const wanted = plan.runDbMaintenance.restorePoint;
   const id = 'choose-restore-point';
-  const choice = await runStep<RecordedChoice>(context, phase, {
+  const choice = await runStep<ConsideredRestorePoint>(context, phase, {
     id,
     title: 'Choose the restore point',
     blast: 'none',
     observe: () => Promise.resolve(chosenBefore(record, id, wanted)),
-    perform: async () => ({
-      wanted,
-      ...chooseRestorePoint(
-        wanted,
-        await obstaclesFor(wanted, (kind) => makerOf(kind).obstacle(context)),
-      ),
-    }),
+    perform: () => considerRestorePoint(context),
     describe: ({ kind, reason }) => `${kind === 'impossible' ? wanted : kind}: ${reason}`,
   });
   if (choice.kind === 'impossible') {
@@ -102,21 +76,15 @@ export async function chooseRestorePointOnce(context: PhaseContext): Promise<Res
   return choice.kind;
 }
 
-type RecordedChoice = {
-  wanted: WantedRestorePoint;
-  kind: RestorePointKind | 'impossible';
-  reason: string;
-};
-
 /** What was chosen for the same wish, and was possible. */
 function chosenBefore(
   { journal }: WindowRecord,
   step: string,
   wanted: WantedRestorePoint,
-): RecordedChoice | undefined {
-  const data = outcomeOf(journal, phase, step)?.data as Partial<RecordedChoice> | undefined;
+): ConsideredRestorePoint | undefined {
+  const data = outcomeOf(journal, phase, step)?.data as Partial<ConsideredRestorePoint> | undefined;
   return data?.wanted === wanted && data.kind !== 'impossible'
-    ? (data as RecordedChoice)
+    ? (data as ConsideredRestorePoint)
     : undefined;
 }
 

@@ -13,6 +13,8 @@ const ids = [
   'role',
   'long-transactions',
   'prepared-transactions',
+  'subscriptions',
+  'logical-slots',
   'invalid-indexes',
   'replication',
 ];
@@ -56,6 +58,13 @@ describe('the facts of a database', () => {
       { preparedTransactions: [{ id: 'tx1', seconds: 5 }] },
       { 'prepared-transactions': 'failed' },
     ],
+    [
+      'a subscription that takes in rows',
+      { subscriptions: [{ name: 'prices', enabled: true }] },
+      { subscriptions: 'failed' },
+    ],
+    ['one that does not', { subscriptions: [{ name: 'prices', enabled: false }] }, {}],
+    ['a logical slot', { logicalSlots: ['feed'] }, { 'logical-slots': 'warning' }],
     ['an invalid index', { invalidIndexes: ['public.i'] }, { 'invalid-indexes': 'warning' }],
     [
       'a standby that catches up',

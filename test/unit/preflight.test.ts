@@ -48,6 +48,8 @@ function contextOf(change: Partial<PreflightContext> = {}): PreflightContext {
     http: { request: async () => good },
     database: {
       label: 'postgresql shop',
+      name: 'shop',
+      identify: async () => ({ oid: 16_400, name: 'shop', bytes: factsOf().bytes }),
       inspect: async () => factsOf(),
       reapplyObstacle: async () => undefined,
       queryValue: async () => '120000',
@@ -87,11 +89,14 @@ const everyCheck = [
   'role',
   'long-transactions',
   'prepared-transactions',
+  'subscriptions',
+  'logical-slots',
   'invalid-indexes',
   'replication',
   'properties',
   'disk-backup',
   'consent',
+  'restore-point',
   'smoke-tests',
 ];
 
