@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import type { Clock } from '../../ports/clock.ts';
 import { fail } from '../../ports/failure.ts';
 import type { Host } from '../../ports/host.ts';
-import { bytesAt, reaches } from '../../ports/log-position.ts';
+import { reaches } from '../../ports/log-position.ts';
 import type { ServerPlace } from '../../ports/server-place.ts';
 import type { ServerRole, Standby, StandbyFacts } from '../../ports/standby.ts';
 import { parseConnection, type Connection } from './connection.ts';
@@ -17,10 +17,11 @@ import {
   replicaProgress,
   serverIdentity,
 } from './standby/facts.ts';
+import { endIn, hex, segmentName } from './standby/log-files.ts';
 import { ownSettingsIn, withOwnSettings } from './standby/own-settings.ts';
 import { placeOfRunning } from './standby/running-server.ts';
 import { serverProcess, type OwnCommands } from './standby/server-process.ts';
-import { serverPrograms } from './standby/server-programs.ts';
+import { serverPrograms, type ServerPrograms } from './standby/server-programs.ts';
 
 type Argv = readonly [string, ...string[]];
 
@@ -73,7 +74,13 @@ export function postgresqlStandby(options: StandbyOptions): Standby {
     }
     return false;
   };
-  const programs = (role: ServerRole, place: ServerPlace) => serverPrograms(hosts[role], place);
+  const known = new Map<string, ServerPrograms>();
+  const programs = (role: ServerRole, place: ServerPlace): ServerPrograms => {
+    const key = `${role} ${place.owner} ${place.dataDirectory}`;
+    const found = known.get(key) ?? serverPrograms(hosts[role], place);
+    known.set(key, found);
+    return found;
+  };
   const process = (role: ServerRole, place: ServerPlace) =>
     serverProcess({
       host: hosts[role],
@@ -275,24 +282,4 @@ async function readSettings(host: Host, { dataDirectory, owner }: ServerPlace) {
 
 function asBytes(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1');
-}
-
-function hex(number: number | bigint): string {
-  return number.toString(16).toUpperCase().padStart(8, '0');
-}
-
-/** Name of the file whose last byte before the position it holds (manual, 30.6). */
-export function segmentName(timeline: number, position: string, segmentBytes: number): string {
-  const end = bytesAt(position) ?? 0n;
-  const number = (end === 0n ? 0n : end - 1n) / BigInt(segmentBytes);
-  const inLog = 0x1_0000_0000n / BigInt(segmentBytes);
-  return `${hex(timeline)}${hex(number / inLog)}${hex(number % inLog)}`;
-}
-
-/** Where a timeline ends, by a history file: `1<tab>0/3000148<tab>reason`. */
-export function endIn(history: string, timeline: number): string | undefined {
-  return history
-    .split('\n')
-    .map((line) => /^(\d+)\t([0-9A-F]+\/[0-9A-F]+)/i.exec(line))
-    .findLast((match) => match !== null && Number(match[1]) === timeline)?.[2];
 }

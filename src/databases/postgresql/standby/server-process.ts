@@ -65,7 +65,9 @@ export function serverProcess(parts: {
 
   return {
     async stop({ seconds, force }: { readonly seconds: number; readonly force: boolean }) {
-      if (!(await programs.state()).isRunning) return { forced: false };
+      // The others say so themselves, and change nothing then.
+      if (control.kind === 'commands' && !(await programs.state()).isRunning)
+        return { forced: false };
       const said = await act('stop', seconds, ['-m', 'fast']);
       if (await becomes(false, 1)) return { forced: false };
       if (force) {

@@ -33,7 +33,10 @@ export function serverPrograms(host: Host, place: ServerPlace): ServerPrograms {
     argv: readonly [string, ...string[]],
     seconds: number,
   ): Promise<CommandResult> => {
-    prefix ??= asOwner();
+    prefix ??= asOwner().catch((error: unknown) => {
+      prefix = undefined;
+      throw error;
+    });
     const [program, ...rest] = [...(await prefix), ...argv];
     return host.run({
       argv: [program ?? argv[0], ...rest],
