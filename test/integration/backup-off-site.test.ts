@@ -1,9 +1,11 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { nodeProgram } from '../../rehearsal/node-program.ts';
 import { makeNetworkNamespace, type NetworkNamespace } from '../../rehearsal/network-namespace.ts';
 import { startObjectStore, type ObjectStore } from '../../rehearsal/object-store.ts';
 import { startSshServer, type SshServer } from '../../rehearsal/ssh-server.ts';
@@ -342,31 +344,87 @@ describe('what is refused before anything is touched', () => {
   });
 });
 
-test('a line that is cut in mid-upload: a failure that says where, and the next run makes it good', async () => {
-  const tools = join(bench.folder, 'tools');
+/** A run whose upload to the other machine is under way for as long as the test likes. */
+async function slowRun(state: string): Promise<{
+  readonly surroundings: Surroundings;
+  /** Where its copy goes. */
+  readonly place: string;
+  /** Resolves when a part of the copy is there. */
+  underWay(): Promise<void>;
+  /** Lets it go on. */
+  release(): Promise<void>;
+}> {
+  const tools = join(bench.folder, `tools-${state}`);
   const go = join(tools, 'go');
   await mkdir(tools);
-  // Packs a little, and the rest when it may: the upload is under way for as long as the test likes.
   await writeFile(
     join(tools, 'tar'),
     `#!/bin/sh\nPATH=/usr/bin:/bin\ntar "$@" | { head -c 5000; while [ ! -e ${go} ]; do sleep 0.1; done; cat; }\n`,
     { mode: 0o755 },
   );
-  const first = prepare(['vault'], { state: 'cut' });
-  const environment = {
-    ...first.surroundings.environment,
-    PATH: `${tools}:${process.env.PATH ?? ''}`,
-  };
-  const place = join(vault, 'cut');
+  const { surroundings } = prepare(['vault'], { state });
+  const place = join(vault, state);
   const copies = JSON.stringify([{ ...places.vault(), path: place }]);
-  const inputs = { ...first.surroundings.inputs, copies, 'ssh-connect-timeout': '2s' };
-  const going = backupDbAction({ ...first.surroundings, inputs, environment });
-  await until('a part is there', async () => {
-    const names = await readdir(place).catch(() => []);
-    return names.some((name) => name.startsWith('.part-'));
+  return {
+    surroundings: {
+      ...surroundings,
+      inputs: { ...surroundings.inputs, copies, 'ssh-connect-timeout': '2s' },
+      environment: {
+        ...surroundings.environment,
+        PATH: `${tools}:${process.env.PATH ?? ''}`,
+      },
+    },
+    place,
+    underWay: () =>
+      until('a part is there', async () => {
+        const names = await readdir(place).catch(() => []);
+        return names.some((name) => name.startsWith('.part-'));
+      }),
+    release: () => writeFile(go, ''),
+  };
+}
+
+/** Goes on with the run: the backup itself is found done, the copy is made, and nothing else is left. */
+async function goOn(surroundings: Surroundings, place: string, state: string): Promise<void> {
+  const run = { ...surroundings.run, attempt: 2 };
+  const again = await backupDbAction({ ...surroundings, run });
+  expect(again.outcome).toMatchObject({ kind: 'done' });
+  const name = again.outputs.directory?.split('/').at(-1) ?? '';
+  expect(await readdir(place)).toEqual([`${name}.json`, `${name}.tar.age`]);
+  const { journal } = await recordIn(state);
+  const dumps = journal.filter(({ step, event }) => step === 'dump-online' && event === 'intent');
+  expect(dumps).toHaveLength(1);
+  await until('no program of ours is left', async () =>
+    (await processTable()).every(
+      ({ command }) =>
+        !command.includes(key.recipient) && !command.startsWith(`tar -C ${bench.folder}`),
+    ),
+  );
+}
+
+test('killed in mid-upload: no copy, and the next run makes it good', async () => {
+  const { surroundings, place, underWay, release } = await slowRun('killed');
+  const { inputs, environment, workspace, run } = surroundings;
+  const runner = fileURLToPath(new URL('backup-runner.ts', import.meta.url));
+  const child = spawn(nodeProgram(), ['--no-warnings', runner], {
+    stdio: ['pipe', 'inherit', 'inherit'],
   });
+  child.stdin.end(JSON.stringify({ inputs, environment, workspace, run }));
+  const ended = once(child, 'exit');
+  await underWay();
+  child.kill('SIGKILL');
+  expect(await ended).toEqual([null, 'SIGKILL']);
+  await release();
+  expect((await readdir(place)).filter((name) => !name.startsWith('.part-'))).toEqual([]);
+  await goOn(surroundings, place, 'killed');
+});
+
+test('a line that is cut in mid-upload: a failure that says where, and the next run makes it good', async () => {
+  const { surroundings, place, underWay, release } = await slowRun('cut');
+  const going = backupDbAction(surroundings);
+  await underWay();
   await network.cutOff();
-  await writeFile(go, '');
+  await release();
   let result;
   try {
     result = await going;
@@ -383,19 +441,5 @@ test('a line that is cut in mid-upload: a failure that says where, and the next 
   });
   const left = await readdir(place);
   expect(left.filter((name) => !name.startsWith('.part-'))).toEqual([]);
-  // The same run goes on: the backup itself is found done, the copy is made.
-  const again = await backupDbAction({
-    ...first.surroundings,
-    inputs,
-    environment,
-    run: { ...first.surroundings.run, attempt: 2 },
-  });
-  expect(again.outcome).toMatchObject({ kind: 'done' });
-  const name = again.outputs.directory?.split('/').at(-1) ?? '';
-  expect(await readdir(place)).toEqual([`${name}.json`, `${name}.tar.age`]);
-  const { journal } = await recordIn('cut');
-  expect(
-    journal.filter(({ step, event }) => step === 'dump-online' && event === 'intent'),
-  ).toHaveLength(1);
-  expect((await processTable()).filter(({ command }) => command.startsWith('age '))).toEqual([]);
+  await goOn(surroundings, place, 'cut');
 });
