@@ -10,6 +10,9 @@ type Sent = { readonly name: string; readonly input: Input };
 const answer = (name: string, httpStatusCode: number) =>
   Object.assign(new Error('as the server says'), { name, $metadata: { httpStatusCode } });
 const lost = () => Object.assign(new Error('gone'), { code: 'ECONNRESET' });
+const gone = () => answer('NoSuchUpload', 404);
+/** To whatever succeeds. */
+const created = { UploadId: 'u1', ETag: 'e' };
 const notThere = () => answer('NotFound', 404);
 
 /**
@@ -24,7 +27,8 @@ function bucketThat(reply: (sent: Sent, earlier: readonly Sent[]) => unknown) {
         name: command.constructor.name.replace(/Command$/, ''),
         input: command.input,
       };
-      const given = reply(request, [...sent]);
+      const replied = reply(request, [...sent]);
+      const given = request.name === 'ListParts' && replied === created ? gone() : replied;
       sent.push(request);
       if (given instanceof Error) throw given;
       return given ?? {};
@@ -71,8 +75,6 @@ test('the commands have the names by which they are told here', () => {
 });
 
 describe.each(ways)('an upload %s', (_, size, last) => {
-  const created = { UploadId: 'u1', ETag: 'e' };
-
   test('is on the condition that there is nothing', async () => {
     const { bucket, sent } = bucketThat(({ name }) =>
       name === 'HeadObject' ? notThere() : created,
@@ -147,17 +149,47 @@ describe.each(ways)('an upload %s', (_, size, last) => {
 });
 
 test.each([
-  ['taken back', undefined, 'are removed'],
-  ['gone already', answer('NoSuchUpload', 404), 'are removed'],
-  ['left', answer('AccessDenied', 403), 'the next copy to this place removes them'],
-])('parts of a failed upload that are %s are told as such', async (_, aborted, words) => {
+  ['taken back', [undefined, gone()], 'are removed'],
+  [
+    'taken back as a part still arrived',
+    [undefined, { Parts: [] }, undefined, gone()],
+    'are removed',
+  ],
+  ['gone already', [gone()], 'are removed'],
+  ['taken back where nobody may look', [undefined, answer('AccessDenied', 403)], 'are removed'],
+  [
+    'left, as the key may not',
+    [answer('AccessDenied', 403)],
+    'the next copy to this place removes',
+  ],
+  ['left, as nobody answers any more', [undefined, lost()], 'the next copy to this place removes'],
+])('parts of a failed upload that are %s are told as such', async (_, answers, words) => {
+  const left = [...answers];
   const { bucket, names } = bucketThat(({ name }) => {
     if (name === 'HeadObject') return notThere();
     if (name === 'UploadPart') return answer('QuotaExceeded', 403);
-    return name === 'AbortMultipartUpload' ? aborted : { UploadId: 'u1' };
+    return name === 'CreateMultipartUpload' ? { UploadId: 'u1' } : left.shift();
   });
   const { code, state } = await failure(upload(bucket, 'a', bytes(25)));
   expect(code).toBe('copy-full');
   expect(state).toContain(words);
-  expect(names().at(-1)).toBe('AbortMultipartUpload');
+  expect(left).toEqual([]);
+  expect(names().filter((name) => name === 'AbortMultipartUpload')).toHaveLength(
+    Math.ceil(answers.length / 2),
+  );
+});
+
+test.each(ways)('properties of the object are asked for %s', async (_, size, last) => {
+  const place = { storageClass: 'STANDARD_IA', serverSideEncryption: 'aws:kms' } as const;
+  const { bucket, sent } = bucketThat(({ name }) =>
+    name === 'HeadObject' ? notThere() : { UploadId: 'u1', ETag: 'e' },
+  );
+  await upload({ ...bucket, place: { ...bucket.place, ...place } }, 'a', bytes(size));
+  const begins = last === 'PutObject' ? last : 'CreateMultipartUpload';
+  expect(sent.find(({ name }) => name === begins)?.input).toMatchObject({
+    Bucket: 'backups',
+    Key: 'shop/a',
+    StorageClass: 'STANDARD_IA',
+    ServerSideEncryption: 'aws:kms',
+  });
 });

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   HeadObjectCommand,
+  ListPartsCommand,
   PutObjectCommand,
   UploadPartCommand,
   type CompletedPart,
@@ -18,6 +20,8 @@ import { firstOf, sendAll, SourceError } from './sending.ts';
 const marker = 'maintenance-window-upload';
 /** Milliseconds for taking parts back, also when a cancelled run has ten seconds left. */
 const takeBackMilliseconds = 4000;
+/** Milliseconds that a part which was arriving may take to be stored. */
+const settlingMilliseconds = 100;
 const untouched = 'Nothing was written.';
 const unknownEnd =
   'The server may have stored the object as its answer was lost; whole, if at all.';
@@ -254,17 +258,38 @@ export async function takeBack(
   bucket: Bucket,
   { key, uploadId }: { readonly key: string; readonly uploadId: string },
 ): Promise<boolean> {
+  const upload = { Bucket: bucket.name, Key: key, UploadId: uploadId };
+  const timeIsUp = AbortSignal.timeout(takeBackMilliseconds);
+  try {
+    // A part that was arriving when the upload was given up can still be stored; "it might be necessary to abort a
+    // given multipart upload multiple times" (https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html).
+    for (;;) {
+      await bucket.tryOut(
+        (client, options) => client.send(new AbortMultipartUploadCommand(upload), options),
+        timeIsUp,
+      );
+      await pause(settlingMilliseconds, undefined, { signal: timeIsUp });
+      if (!(await isUnfinished(bucket, upload, timeIsUp))) return true;
+    }
+  } catch (error) {
+    return nameOf(error) === 'NoSuchUpload';
+  }
+}
+
+async function isUnfinished(
+  bucket: Bucket,
+  upload: { readonly Bucket: string; readonly Key: string; readonly UploadId: string },
+  signal: AbortSignal,
+): Promise<boolean> {
   try {
     await bucket.tryOut(
-      (client, options) =>
-        client.send(
-          new AbortMultipartUploadCommand({ Bucket: bucket.name, Key: key, UploadId: uploadId }),
-          options,
-        ),
-      AbortSignal.timeout(takeBackMilliseconds),
+      (client, options) => client.send(new ListPartsCommand(upload), options),
+      signal,
     );
     return true;
   } catch (error) {
-    return nameOf(error) === 'NoSuchUpload';
+    if (statusOf(error) === undefined) throw error;
+    // That there is none; or that the key may not look, or the server cannot: its word that it is gone counts.
+    return false;
   }
 }
