@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import {
   logKeeper,
@@ -5,6 +6,8 @@ import {
   standbyObstacle,
   synchronousCount,
 } from '../../src/phases/restore-points/standby-obstacles.ts';
+import { fleetOf } from '../../src/plan/fleet.ts';
+import { resolveSettings } from '../../src/plan/resolve.ts';
 import type { PrimaryFacts, ReplicaFacts, StandbyFacts } from '../../src/ports/standby.ts';
 
 const mebi = 1024 * 1024;
@@ -161,6 +164,18 @@ describe('what speaks against a replica', () => {
       /switch-command/,
     );
     expect(standbyObstacle(factsWith({}), limits, { reachedBy: 'command', hosts })).toBeUndefined();
+  });
+});
+
+test('the example plan is valid', () => {
+  const path = new URL('../../examples/plans/standby.yml', import.meta.url);
+  const text = readFileSync(path, 'utf8');
+  const { plan } = resolveSettings('maintenance-window', { inputs: {}, plan: { path: 'x', text } });
+  expect(plan.standby).toMatchObject({ url: '$STANDBY_URL', otherDatabases: 'refuse' });
+  expect(fleetOf(plan).standby).toEqual({
+    replica: 'ssh://deploy@db2.example.org',
+    primary: 'ssh://deploy@db1.example.org',
+    switch: 'ssh://deploy@db2.example.org',
   });
 });
 
