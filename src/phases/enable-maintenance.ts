@@ -219,12 +219,9 @@ export async function drain(context: PhaseContext, callingPhase: string): Promis
     observe: () => Promise.resolve(undefined),
     perform: async () => {
       const begun = clock.monotonicSeconds();
-      let quiet = 0;
-      let busy = 0;
-      // Twice in a row: a request between two statements is idle for a moment.
-      while (quiet < 2) {
-        busy = await database.busySessions();
-        quiet = busy === 0 ? quiet + 1 : 0;
+      for (;;) {
+        const busy = await database.busySessions();
+        if (busy === 0) break;
         if (clock.monotonicSeconds() - begun > limit) {
           return fail({
             code: 'not-drained',
@@ -233,7 +230,7 @@ export async function drain(context: PhaseContext, callingPhase: string): Promis
             next: 'Find out what they do (pg_stat_activity), end long jobs before the window, or raise drain-timeout.',
           });
         }
-        if (quiet < 2) await clock.wait(0.05);
+        await clock.wait(0.05);
       }
       return { seconds: clock.monotonicSeconds() - begun };
     },

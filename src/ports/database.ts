@@ -241,7 +241,10 @@ export interface Database extends BackupProofs {
   sizeOf(
     tables: readonly string[],
   ): Promise<{ readonly bytes: number; readonly indexBytes: number }>;
-  /** Other sessions that are in a transaction or running a statement on the application's database. */
+  /**
+   * Other sessions that are in a transaction or running a statement on the application's database: the most at two looks
+   * a moment apart, for a request between two statements is idle.
+   */
   busySessions(): Promise<number>;
   writeCounters(): Promise<WriteCounters>;
 

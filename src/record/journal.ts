@@ -67,3 +67,8 @@ export function outcomeOf(
   );
   return last?.event === 'done' ? last : undefined;
 }
+
+/** Whether an earlier run may have begun a step: without its intent nothing of it can be there. */
+export function mayHaveRun(journal: readonly JournalLine[], phase: string, step: string): boolean {
+  return journal.some((line) => line.phase === phase && line.step === step);
+}

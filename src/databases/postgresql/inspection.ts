@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { DatabaseFacts, WriteCounters } from '../../ports/database.ts';
 import type { Server } from './server.ts';
 import type { Psql } from './psql.ts';
+import { quoteDollar } from './quoting.ts';
 
 /** Another client of this database; the server hides most about others' sessions from an ordinary role, not these. */
 const otherClients = `a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.usesysid IS NOT NULL
@@ -138,16 +139,31 @@ export async function inspect(
   };
 }
 
+const busyQuery = `SELECT count(*) FROM pg_stat_activity AS a WHERE ${otherClients}
+  AND EXISTS (SELECT FROM pg_locks AS l WHERE l.pid = a.pid AND l.locktype = 'virtualxid' AND l.mode = 'ExclusiveLock')`;
+
+/** Seconds between two looks: a request between two statements is idle for a moment. */
+const quietSeconds = 0.05;
+
 /**
- * Other clients in a transaction. Each holds a lock on its own virtual transaction id, which every role may see,
- * while their state is hidden from an ordinary role (manual, 54.12 and 28.2.3).
+ * Other clients in a transaction, the most at two looks; the second comes when the first saw none. Each holds a lock on
+ * its own virtual transaction id, which every role may see, while their state is hidden from an ordinary role (manual,
+ * 54.12 and 28.2.3).
  */
 export async function busySessions(psql: Psql): Promise<number> {
   const [row] = await psql.rows(
-    `SELECT count(*) AS busy FROM pg_stat_activity AS a WHERE ${otherClients}
-       AND EXISTS (SELECT FROM pg_locks AS l WHERE l.pid = a.pid AND l.locktype = 'virtualxid' AND l.mode = 'ExclusiveLock')`,
+    `SELECT greatest(current_setting('mw.busy')::int, (${busyQuery})) AS busy`,
     z.object({ busy: z.int() }),
-    { timeoutSeconds: 30 },
+    {
+      timeoutSeconds: 30,
+      // A statement of its own, so that the second look sees the sessions as they are then.
+      first: [
+        `DO ${quoteDollar(`BEGIN
+          PERFORM set_config('mw.busy', (${busyQuery})::text, false);
+          IF current_setting('mw.busy') = '0' THEN PERFORM pg_sleep(${String(quietSeconds)}); END IF;
+        END`)}`,
+      ],
+    },
   );
   return row?.busy ?? 0;
 }

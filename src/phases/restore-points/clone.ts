@@ -1,6 +1,7 @@
 import { formatBytes } from '../../plan/bytes.ts';
 import { fail } from '../../ports/failure.ts';
 import type { RestorePointOf } from '../../record/restore-point.ts';
+import { mayHaveRun } from '../../record/journal.ts';
 import { runStep } from '../../record/step.ts';
 import { freeDataBytes } from '../data-disk.ts';
 import { databaseName } from '../database-names.ts';
@@ -140,6 +141,8 @@ async function take(context: PhaseContext): Promise<RestorePointOf<'clone'>> {
     title: `Clone ${database.name} as ${target}`,
     blast: 'app',
     observe: async () => {
+      // Nobody but a killed run of this window has made it; the clone refuses a name that is taken.
+      if (!mayHaveRun(record.journal, phase, 'clone')) return undefined;
       const found = await database.identify({ name: target });
       return found === undefined ? undefined : { oid: found.oid, bytes: found.bytes };
     },
