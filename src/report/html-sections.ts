@@ -1,5 +1,7 @@
 import { formatBytes } from '../plan/bytes.ts';
 import { formatDuration } from '../plan/duration.ts';
+import { formWords } from './backup-form.ts';
+import { proofWords, restoreBasisWords } from './backup-proof.ts';
 import { copyWords, retentionWords } from './backup-places.ts';
 import { badge, code, facts, prose, table, text } from './html-parts.ts';
 import { h, joined, nothing, type Markup } from './html-template.ts';
@@ -30,13 +32,18 @@ export function recovery({ recovery: found, head: { timeZone } }: Report): Marku
         'Holds',
         h`${formatBytes(backup.bytes)}; ${backup.totalRows.toLocaleString('en-US')} rows in ${backup.tables} tables; ${backup.tocEntries} entries; sha256 ${code(backup.sha256)}`,
       ],
-      [
-        'Proved',
-        h`restored and compared table by table at ${secondOf(backup.verifiedAt, timeZone)}`,
-      ],
+      ...[formWords(backup)].flatMap((words): [string, Markup][] =>
+        words === undefined ? [] : [['Form', text(words)]],
+      ),
+      ...(backup.notes ?? []).map((note): [string, Markup] => ['Mind', text(note)]),
+      ['Proved', h`${proofWords(backup)}, at ${secondOf(backup.verifiedAt, timeZone)}`],
+      ...(backup.verification?.observed ?? []).map((line): [string, Markup] => [
+        'Observed',
+        text(line),
+      ]),
       [
         'Recovery time (RTO basis)',
-        h`<strong>${formatDuration(backup.restoreSeconds)}</strong>, measured`,
+        h`<strong>${formatDuration(backup.restoreSeconds)}</strong>, ${restoreBasisWords(backup.restoreBasis)}`,
       ],
       ...backup.copies.map((copy): [string, Markup] => [
         `Copy ${copy.id}`,

@@ -1,5 +1,7 @@
 import { formatBytes } from '../plan/bytes.ts';
 import { formatDuration } from '../plan/duration.ts';
+import { formWords } from './backup-form.ts';
+import { proofWords, restoreBasisWords } from './backup-proof.ts';
 import { copyWords, retentionWords } from './backup-places.ts';
 import { adviceMarkdown } from './advice.ts';
 import { markdown, markdownCode, webAddress } from './escape.ts';
@@ -148,11 +150,22 @@ function recovery({
         'Holds',
         `${formatBytes(backup.bytes)}; ${backup.totalRows.toLocaleString('en-US')} rows in ${backup.tables} tables; ${backup.tocEntries} entries; sha256 ${markdownCode(backup.sha256)}`,
       ],
+      ...[formWords(backup)].flatMap((words): [string, string][] =>
+        words === undefined ? [] : [['Form', markdown(words)]],
+      ),
+      ...(backup.notes ?? []).map((note): [string, string] => ['Mind', markdown(note)]),
       [
         'Proved',
-        `restored and compared table by table at ${markdown(secondOf(backup.verifiedAt, timeZone))}`,
+        `${markdown(proofWords(backup))}, at ${markdown(secondOf(backup.verifiedAt, timeZone))}`,
       ],
-      ['Recovery time (RTO basis)', `**${formatDuration(backup.restoreSeconds)}**, measured`],
+      ...(backup.verification?.observed ?? []).map((line): [string, string] => [
+        'Observed',
+        markdown(line),
+      ]),
+      [
+        'Recovery time (RTO basis)',
+        `**${formatDuration(backup.restoreSeconds)}**, ${restoreBasisWords(backup.restoreBasis)}`,
+      ],
       ...backup.copies.map((copy): [string, string] => [
         `Copy ${markdown(copy.id)}`,
         `${markdownCode(copy.label, 400)}: ${markdown(copyWords(copy))}; read back at ${markdown(secondOf(copy.readBackAt, timeZone))}`,

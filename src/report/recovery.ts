@@ -1,5 +1,5 @@
 import type { Plan } from '../plan/plan.ts';
-import type { BackupCopy, BackupRetention } from '../record/backup-receipt.ts';
+import type { BackupCopy, BackupReceipt, BackupRetention } from '../record/backup-receipt.ts';
 import { bytesOf, placeOf, type RestorePointKind } from '../record/restore-point.ts';
 import type { WindowStatus } from '../record/status.ts';
 import { secondsBetween } from './moment.ts';
@@ -19,8 +19,18 @@ export interface BackupFacts {
   readonly totalRows: number;
   readonly tocEntries: number;
   readonly dumpSeconds: number;
-  /** Measured by the proving restore: the basis of the recovery time (RTO). */
+  /** The basis of the recovery time (RTO); measured by the proving restore unless `restoreBasis` says otherwise. */
   readonly restoreSeconds: number;
+  readonly restoreBasis?: BackupReceipt['restoreBasis'];
+  /** How it was proved, and what was observed. */
+  readonly verification?: BackupReceipt['verification'];
+  readonly format?: BackupReceipt['format'];
+  /** The host that keeps it. */
+  readonly host?: BackupReceipt['host'];
+  readonly compression?: BackupReceipt['compression'];
+  readonly encrypted?: BackupReceipt['encrypted'];
+  /** What a restore leaves out or brings back otherwise. */
+  readonly notes?: BackupReceipt['notes'];
   /** Those that were read back. */
   readonly copies: readonly BackupCopy[];
   /** What became of older ones, in each place that has rules. */
@@ -69,9 +79,6 @@ export interface RecoveryFacts {
 /** What `rollback` records when the counters show no write since the reopening. */
 const nothingWritten = 'nothing was written';
 
-/** What the window could go back to, and what going back cost. */
-export function recoveryFacts(
-  status: WindowStatus,
 /**
  * Whether the rollback went back to a state before the tasks of a stage: a restore point is taken after those that ran
  * online; the backup that it may fall back to, before them.
@@ -83,6 +90,9 @@ export function isTakenBack(
   return rollback?.restored === true && (stage === 'closed' || rollback.basis === 'backup');
 }
 
+/** What the window could go back to, and what going back cost. */
+export function recoveryFacts(
+  status: WindowStatus,
   rows: readonly TimelineRow[],
   plan: Plan,
   now: Date,

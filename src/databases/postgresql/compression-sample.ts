@@ -1,4 +1,3 @@
-import { posix } from 'node:path';
 import { z } from 'zod';
 import type { Host, PipeStage } from '../../ports/host.ts';
 import { pipedBytes } from '../../ports/piped-bytes.ts';
@@ -98,8 +97,13 @@ async function textOf(
 }
 
 /** Bytes a second that arrive on the keeping host's disk, from the host with the client programs. */
-async function writeRate({ host, clock }: Server, keeper: Host, folder: string): Promise<number> {
-  const file = posix.join(folder, `.written.${globalThis.crypto.randomUUID()}.partial`);
+async function writeRate(
+  { host, clock }: Server,
+  keeper: Host,
+  directory: string,
+): Promise<number> {
+  // What a killed run leaves of it is removed with other parts of that dump.
+  const file = `${directory}.${globalThis.crypto.randomUUID().slice(0, 8)}.partial`;
   const count = String(writtenBytes / 65_536);
   const random = [
     'dd',
@@ -137,13 +141,13 @@ async function freeCpus(host: Host): Promise<number> {
 
 /**
  * Measures for about a second what compressing the database's own data costs and gives.
- * @param folder on the keeping host; something is written into it for the moment
+ * @param directory the dump's on the keeping host; something is written beside it for the moment
  * @throws what keeps it from being measured
  */
 export async function measureCompression(
   server: Server,
   keeper: Host,
-  folder: string,
+  directory: string,
   candidates: readonly CompressionMethod[],
   workers: number,
 ): Promise<CompressionFigures> {
@@ -175,7 +179,7 @@ export async function measureCompression(
     readSeconds: ddSeconds(said) ?? 0,
     freeCpus: await freeCpus(host),
     workers,
-    writeRate: sampleBytes < leastSample ? 1 : await writeRate(server, keeper, folder),
+    writeRate: sampleBytes < leastSample ? 1 : await writeRate(server, keeper, directory),
     methods: [none, ...methods],
   };
 }

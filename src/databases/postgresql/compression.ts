@@ -1,4 +1,3 @@
-import { posix } from 'node:path';
 import type { CompressionChoice, Database } from '../../ports/database.ts';
 import { fail, failureOf } from '../../ports/failure.ts';
 import type { Host } from '../../ports/host.ts';
@@ -53,9 +52,8 @@ async function measured(
     const known = possible.find(({ name }) => name === method.name);
     if (known !== undefined || (await canDo(server, method))) possible.push(method);
   }
-  const folder = posix.dirname(options.directory);
   const workers = options.keeper === undefined ? options.jobs : 1;
-  const figures = await measureCompression(server, keeper, folder, possible, workers);
+  const figures = await measureCompression(server, keeper, options.directory, possible, workers);
   return figures.sampleBytes < leastSample
     ? { method: plainGzip, reason: 'the database is too small for a measurement' }
     : decideCompression(figures);
