@@ -39,7 +39,7 @@ export function copiesOf(
     copyDestination: (settings) => destinationOf(settings, { surroundings, world, secret }),
     ...(recipients.length === 0
       ? {}
-      : { encryption: () => ageEncryption(recipients, secret(identity)) }),
+      : { encryption: () => ageEncryption(recipients, () => secret(identity)) }),
   };
 }
 
@@ -57,7 +57,7 @@ async function destinationOf(
 ): Promise<BackupDestination> {
   switch (settings.to) {
     case 'folder': {
-      const host = world.fleet.database;
+      const host = world.fleet.backups ?? world.fleet.database;
       const label = `folder ${settings.path} on ${host.name}`;
       return folderDestination({ host, folder: settings.path, label });
     }

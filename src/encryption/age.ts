@@ -20,20 +20,29 @@ printf '%s\\n' "$${identityVariable}" | {
 /**
  * Encryption by the program age (https://age-encryption.org), on the host that holds the bytes.
  * @param recipients public keys, checked by the plan
- * @param identity text of a private key: `AGE-SECRET-KEY-1…`, or an SSH key without passphrase
+ * @param identity text of a private key: `AGE-SECRET-KEY-1…`, or an SSH key without passphrase; asked for only when
+ *   something is to be decrypted
  */
 export function ageEncryption(
   recipients: readonly string[],
-  identity: string | undefined,
+  identity: string | undefined | (() => string | undefined),
 ): Encryption {
   const encrypt: PipeStage = {
     argv: ['age', '--encrypt', ...recipients.flatMap((recipient) => ['--recipient', recipient])],
   };
-  const decrypt: PipeStage | undefined =
-    identity === undefined
+  const decrypt = (): PipeStage | undefined => {
+    const key = typeof identity === 'function' ? identity() : identity;
+    return key === undefined
       ? undefined
-      : { argv: ['sh', '-c', decrypting, 'sh'], env: { [identityVariable]: identity } };
-  return { encrypt, decrypt, check: (host) => tryOut(host, encrypt, decrypt) };
+      : { argv: ['sh', '-c', decrypting, 'sh'], env: { [identityVariable]: key } };
+  };
+  return {
+    encrypt,
+    get decrypt() {
+      return decrypt();
+    },
+    check: (host, way = 'both') => tryOut(host, encrypt, way === 'both' ? decrypt() : undefined),
+  };
 }
 
 const sample = 'maintenance-window\n';

@@ -9,8 +9,14 @@ export type EncryptionCheck =
 export interface Encryption {
   /** Program of a pipeline: plain bytes in, encrypted ones out. Needs public keys only. */
   readonly encrypt: PipeStage;
-  /** The other way round; `undefined` without a private key. That travels by environment and descriptor alone. */
+  /**
+   * The other way round; `undefined` without a private key. That travels by environment and descriptor alone.
+   * @throws FailureError `secret-missing`, for who has not been given the key; ask only where it is needed
+   */
   readonly decrypt: PipeStage | undefined;
-  /** Tries it out on the host with some bytes, there and back where there is a private key. */
-  check(host: Host): Promise<EncryptionCheck>;
+  /**
+   * Tries it out on the host with some bytes.
+   * @param way `both`, the default: there and back, where there is a private key; `encrypt`: the host does not see it
+   */
+  check(host: Host, way?: 'encrypt' | 'both'): Promise<EncryptionCheck>;
 }

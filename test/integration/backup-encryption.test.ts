@@ -69,7 +69,7 @@ describe.each(kinds)('encryption by age: $name', (kind) => {
     ],
   ])('there and back with %s; the private key shows nowhere', async (_, make) => {
     const { recipients, identity } = make();
-    const encryption = ageEncryption(recipients, identity);
+    const encryption = ageEncryption(recipients, () => identity);
     expect(await encryption.check(host)).toEqual({
       kind: 'ready',
       detail: 'age encrypts for the recipients, and the private key opens it',
@@ -121,7 +121,7 @@ describe.each(kinds)('encryption by age: $name', (kind) => {
     ],
   ])('%s is told before anything is copied', async (_, make, reason) => {
     const [recipients, identity] = make();
-    const result = await ageEncryption(recipients, identity).check(host);
+    const result = await ageEncryption(recipients, () => identity).check(host);
     expect(result).toMatchObject({ kind: 'unready', reason: expect.stringMatching(reason) });
     if (identity !== undefined) expect(JSON.stringify(result)).not.toContain(identity.slice(0, 40));
   });

@@ -344,6 +344,52 @@ describe('what is refused before anything is touched', () => {
   });
 });
 
+test('a streamed backup is copied from the host that keeps it, and restored by the manual', async () => {
+  // The other machine keeps the backup; of it, a copy goes to the bucket.
+  const kept = join(vault, 'streams');
+  const { surroundings, progress } = prepare(['bucket'], { state: 'streamed' });
+  const inputs: Record<string, string> = {
+    ...surroundings.inputs,
+    'stream-to': server.url,
+    directory: kept,
+    keep: '{ last: 1 }',
+    'ssh-private-key': '$VAULT_KEY',
+    'ssh-known-hosts': server.knownHosts,
+    copies: JSON.stringify([{ ...places.bucket(), prefix: 'streamed' }]),
+  };
+  const { outcome, outputs } = await backupDbAction({ ...surroundings, inputs });
+  expect(outcome).toMatchObject({ kind: 'done', detail: expect.stringContaining('copied to s3:') });
+  const name = outputs.directory?.split('/').at(-1) ?? '';
+  expect(await readdir(kept)).toEqual([name, `${name}.json`]);
+  expect(await readdir(join(store.dataFolder, 'backups', 'streamed'))).toEqual([
+    `${name}.json`,
+    `${name}.tar.age`,
+  ]);
+  expect(progress.lines.join('\n')).not.toContain(key.identity);
+
+  const text = await readFile(manual, 'utf8');
+  const commands =
+    /<!-- tested: restore a stream -->\n```bash\n([\s\S]*?)```/.exec(text)?.[1] ?? '';
+  const folder = join(bench.folder, 'fetched-stream');
+  await mkdir(folder);
+  const archive = await readFile(join(store.dataFolder, 'backups', 'streamed', `${name}.tar.age`));
+  await writeFile(join(folder, `${name}.tar.age`), archive);
+  await writeFile(join(folder, 'key.txt'), `${key.identity}\n`);
+  const script = `BACKUP=${name}\nage --decrypt --identity key.txt "$BACKUP.tar.age" | tar -xf -\n${commands}`;
+  await run('bash', ['-ec', script], {
+    cwd: folder,
+    env: {
+      ...bench.cluster.psqlEnvironment({ database: 'postgres' }),
+      PATH: `${bench.cluster.binFolder}:${process.env.PATH ?? ''}`,
+    },
+  });
+  const sums = 'SELECT count(*), sum(hashtext(orders::text)) FROM orders';
+  expect(await bench.sql(sums, { database: 'shop_restored' })).toBe(
+    await bench.sql(sums, { database }),
+  );
+  await bench.sql('DROP DATABASE shop_restored');
+});
+
 /** A run whose upload to the other machine is under way for as long as the test likes. */
 async function slowRun(state: string): Promise<{
   readonly surroundings: Surroundings;
@@ -375,11 +421,12 @@ async function slowRun(state: string): Promise<{
       },
     },
     place,
-    underWay: () =>
-      until('a part is there', async () => {
+    underWay: async () => {
+      await until('a part is there', async () => {
         const names = await readdir(place).catch(() => []);
         return names.some((name) => name.startsWith('.part-'));
-      }),
+      });
+    },
     release: () => writeFile(go, ''),
   };
 }

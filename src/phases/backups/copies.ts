@@ -221,7 +221,9 @@ async function sendArchive(
         'Look at that place (its disk, its connection, what stands between), then run the step again.',
       );
     }
-    if (encrypted) await decryptAndCompare(context, receipt, host, { destination, archive });
+    // A host that only keeps a stream does not get to see the key to it.
+    if (encrypted && host === context.fleet.database)
+      await decryptAndCompare(context, receipt, host, { destination, archive });
   } catch (error) {
     const removed = await destination.remove(archive).then(
       () => `${archive} was removed there again.`,

@@ -23,17 +23,17 @@ stat -L -c %d -- "$path"
 
 /** Looks, before anything is touched, whether the copies of a backup can be made; nothing is written. */
 export async function checkCopies(context: CopyCheckContext): Promise<readonly Check[]> {
-  const { copies } = context.plan.backupDb;
-  if (copies.length === 0) return [];
+  const { copies, recipients } = context.plan.backupDb;
   const checks: Check[] = [];
   const encrypted = copies.filter((copy) => isEncrypted(copy, context.plan.backupDb));
+  const { database } = context.fleet;
+  const keeper = keeperOf(context, {});
+  if (keeper !== database && recipients.length > 0) {
+    checks.push({ ...(await checkEncryption(context, database, true)), id: 'stream-encryption' });
+  }
   if (encrypted.length > 0) {
-    checks.push(
-      await checkEncryption(
-        context,
-        encrypted.some(({ required }) => required),
-      ),
-    );
+    const isRequired = encrypted.some(({ required }) => required);
+    checks.push(await checkEncryption(context, keeper, isRequired));
   }
   for (const place of await openPlaces(context)) checks.push(await checkPlace(context, place));
   return checks;
@@ -54,16 +54,22 @@ export async function refuseImpossibleCopies(context: CopyCheckContext): Promise
   });
 }
 
-async function checkEncryption(context: CopyCheckContext, required: boolean): Promise<Check> {
+async function checkEncryption(
+  context: CopyCheckContext,
+  host: Host,
+  required: boolean,
+): Promise<Check> {
   const head = {
     id: 'backup-encryption',
-    title: 'Encryption of backup copies',
-    limit: 'age is installed where the backup is, and takes the recipients',
+    title: `Encryption of backups on ${host.name}`,
+    limit: 'age is installed there, and takes the recipients',
   };
   const bad = { ...head, verdict: required ? 'failed' : 'warning' } as const;
   if (context.encryption === undefined) throw new Error('nobody encrypts for the recipients');
   try {
-    const result = await context.encryption().check(keeperOf(context, {}));
+    const result = await context
+      .encryption()
+      .check(host, host === context.fleet.database ? 'both' : 'encrypt');
     return result.kind === 'ready'
       ? { ...head, verdict: 'passed', value: result.detail }
       : { ...bad, value: result.reason, next: result.next };

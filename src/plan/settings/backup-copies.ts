@@ -141,7 +141,7 @@ export const backupCopiesShape = {
   identity: setting(secretReference().optional(), {
     form: 'text',
     description:
-      'Environment variable with the private key of one recipient. With it each copy is also decrypted and compared with the backup; without it, it is compared by checksum, and the key need not be where backups are made.',
+      'Environment variable with the private key of one recipient. With it each copy is also decrypted and compared with the backup; without it, it is compared by checksum, and the key need not be where backups are made. A backup that is streamed encrypted (`stream-to`) is restored with it.',
     example: '$BACKUP_IDENTITY',
   }),
   copies: setting(
