@@ -27,7 +27,11 @@ export async function checkHosts(context: HostContext): Promise<readonly Check[]
   const { fleet, host: control } = context;
   const web = fleet.web.map(({ host }) => host);
   const backups = fleet.backups === undefined ? [] : [fleet.backups];
-  const machines = [...new Set([control, ...web, fleet.database, ...backups, ...fleet.workers])];
+  const { standby } = fleet;
+  const servers = standby === undefined ? [] : [standby.primary, standby.replica, standby.switch];
+  const machines = [
+    ...new Set([control, ...web, fleet.database, ...backups, ...fleet.workers, ...servers]),
+  ];
   const results = await onEach(machines, fleet.parallel, async (host) => {
     // Only there are files of ours below the state folder.
     const keepsFiles = host === control || web.includes(host);

@@ -60,6 +60,8 @@ describe('a window with a replica as restore point', () => {
     });
     expect(await bench.contents()).toBe(before);
     expect(context.record.status.state).toBe('rolled-back');
+    // The replica's own file has the password of the primary; nothing else has.
+    expect(JSON.stringify(context.record.copy())).not.toContain(bench.primary.superuserPassword);
     // It is the primary, and takes writes.
     await bench.sql('INSERT INTO orders SELECT 1001');
   }, 60_000);

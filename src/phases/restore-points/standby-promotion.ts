@@ -1,20 +1,17 @@
 import { fail } from '../../ports/failure.ts';
-import { reaches, type LogPosition } from '../../ports/log-position.ts';
+import { reaches } from '../../ports/log-position.ts';
 import { controlInWords } from '../../ports/server-place.ts';
-import type { ReplicaProgress, ServerIdentity } from '../../ports/standby.ts';
+import type { ServerIdentity } from '../../ports/standby.ts';
 import type { RestorePointOf } from '../../record/restore-point.ts';
 import { failedPrimary, type BorrowedStandby } from '../../record/standby.ts';
 import { runStep } from '../../record/step.ts';
 import type { PhaseContext } from '../phase.ts';
 import { countRows } from './row-proof.ts';
 import { requireBorrowed, requireStandby, until } from './standby-borrowing.ts';
+import { promote, throughOf } from './standby-timeline.ts';
 
 const phase = 'rollback';
 type Point = RestorePointOf<'standby'>;
-
-/** The connection by which the promoted server is asked. */
-const throughOf = ({ reachedBy }: BorrowedStandby): 'application' | 'replica' =>
-  reachedBy === 'port' ? 'application' : 'replica';
 
 /**
  * Stops the failed primary and has the replica take its place. Each step looks at files, processes and servers first,
@@ -33,11 +30,27 @@ export async function promoteStandby(context: PhaseContext, point: Point): Promi
   await startReplica(context, borrowed);
   await promote(context, borrowed, point);
   await swapIn(context, borrowed, point);
+  await refuseTwoPrimaries(context, borrowed);
   if (borrowed.promotedAt === undefined) {
     await record.update({ standby: { ...borrowed, promotedAt: clock.now().toISOString() } });
   }
   await countRows(context, undefined);
   return failed;
+}
+
+/** Something may start what it finds stopped: a cluster manager, a unit that systemd restarts. */
+async function refuseTwoPrimaries(
+  context: PhaseContext,
+  { primary }: BorrowedStandby,
+): Promise<void> {
+  const { isRunning } = await requireStandby(context).state('primary', primary);
+  if (!isRunning) return;
+  fail({
+    code: 'standby-two-primaries',
+    message: `The failed primary in ${primary.dataDirectory} on ${primary.host} runs again: something started it after it was stopped.`,
+    state: 'The promoted replica answers the application; beside it runs the failed primary.',
+    next: 'Find out what starts it and disable that, stop it, then run `rollback` with force again.',
+  });
 }
 
 /** Looks at the replica before the primary is stopped: without it nothing is touched. */
@@ -182,82 +195,6 @@ async function answering(
   return identity?.systemIdentifier === borrowed.replica.systemIdentifier
     ? { ...identity }
     : undefined;
-}
-
-async function promote(
-  context: PhaseContext,
-  borrowed: BorrowedStandby,
-  point: Point,
-): Promise<void> {
-  const standby = requireStandby(context);
-  const { replica } = borrowed;
-  const through = throughOf(borrowed);
-  const seconds = context.plan.standby.serverTimeout;
-  const observe = async (): Promise<{ left: LogPosition; timeline: number } | undefined> => {
-    const identity = await standby.identity(through);
-    if (identity.isInRecovery) return undefined;
-    const left = await standby.endOfTimeline(replica, point.timeline);
-    return left === undefined ? undefined : { left, timeline: identity.timeline };
-  };
-  const { left } = await runStep(context, phase, {
-    id: 'promote-standby',
-    title: 'Promote the replica',
-    blast: 'data',
-    observe,
-    perform: async () => {
-      const applied = await until(
-        context,
-        seconds,
-        () => standby.progress(through),
-        // After its start it applies the log that it had received before it was stopped.
-        ({ replayed }) => replayed !== undefined && reaches(replayed, point.position),
-      );
-      refuseOther(applied, point);
-      await standby.promote(replica, seconds);
-      return (
-        (await until(context, seconds, observe, (seen) => seen !== undefined)) ??
-        fail({
-          code: 'standby-not-promoted',
-          message: 'The replica was told to become the primary, and is still a replica.',
-          state: 'The failed primary is stopped, and its data intact.',
-          next: 'Look at the log of the replica, then run `rollback` with force again.',
-        })
-      );
-    },
-    describe: (seen) =>
-      `timeline ${point.timeline} was left for ${seen.timeline} at ${seen.left}: all up to ${point.position} is there, and nothing from after ${point.until}`,
-  });
-  // The server's own history has the last word.
-  if (!reaches(left, point.position) || !reaches(point.until, left)) {
-    fail({
-      code: 'restore-point-moved',
-      message: `The promoted replica left timeline ${point.timeline} at ${left}, and the restore point is between ${point.position} and ${point.until}.`,
-      state: 'The replica is the primary now; the failed one is stopped, and its data intact.',
-      next: 'Find out what it holds before anybody works on it; the verified backup is there as well.',
-    });
-  }
-}
-
-function refuseOther({ replayed, isStreaming, isPaused }: ReplicaProgress, point: Point): void {
-  const state = 'The failed primary is stopped, and its data intact; the replica is not promoted.';
-  if (isStreaming || (replayed !== undefined && !reaches(point.until, replayed))) {
-    fail({
-      code: 'restore-point-moved',
-      message: isStreaming
-        ? 'The replica streams from a server, although it was cut off.'
-        : `The replica has applied the log up to ${replayed ?? ''}, beyond the restore point (${point.until}).`,
-      state,
-      next: 'Find out what it received. Go back to the verified backup by hand, or start the primary again.',
-    });
-  }
-  if (isPaused || replayed === undefined || !reaches(replayed, point.position)) {
-    fail({
-      code: 'replica-lags',
-      message: `The replica has applied the log up to ${replayed ?? 'nowhere'}${isPaused ? ', and is paused' : ''}; the restore point is at ${point.position}.`,
-      state,
-      next: 'Look at the log of the replica, then run `rollback` with force again.',
-    });
-  }
 }
 
 async function swapIn(
