@@ -157,8 +157,7 @@ export const backupCopiesShape = {
       form: 'document',
       description:
         'Places that get a copy of the backup: `folder`, `s3`, `ssh` or `artifact`. One counts when it was read back in full with the checksum that was sent.',
-      example:
-        '- to: ssh\n  id: vault\n  host: ssh://backup@vault.example.org\n  path: /srv/backups/shop',
+      example: '- to: folder\n  id: file-server\n  path: /mnt/backups/shop',
     },
   ),
   keep: setting(keepRules.optional(), {
