@@ -67,14 +67,24 @@ test('a run killed in the middle leaves no object, and the next put removes its 
   expect(await bucket.unfinished()).toEqual([`${bucket.prefix}/a`]);
 
   await copies.put('b', source(1));
-  // It could be of another run that is still at it.
   expect(await bucket.unfinished()).toEqual([`${bucket.prefix}/a`]);
-  await copies.put('a', source(2));
-  expect(await bucket.unfinished()).toEqual([]);
-  expect(await copies.list()).toEqual([
-    { name: 'a', bytes: 2 },
-    { name: 'b', bytes: 1 },
-  ]);
+  const content = source(2);
+  await copies.put('a', content);
+  expect(await bucket.contents()).toEqual({ objects: ['a', 'b'], unfinished: [] });
+  expect(await sha256Of(copies.read('a'))).toBe(content.sha256());
+});
+
+test('what is left of uploads that are ours is swept away, over several pages', async () => {
+  const copies = bucket.destination({ pageSize: 1 });
+  for (const name of ['a', 'b/c', 'd', 'theirs']) await bucket.beginUpload(name);
+  const neighbours = new TestedBucket(store);
+  neighbours.destination({ prefix: `${bucket.prefix}-2` });
+  await neighbours.beginUpload('a');
+  const names = await copies.sweep((name) => name !== 'theirs');
+  expect([...names].sort()).toEqual(['a', 'b/c', 'd']);
+  expect(await bucket.unfinished()).toEqual([`${bucket.prefix}/theirs`]);
+  expect(await neighbours.unfinished()).toEqual([`${neighbours.prefix}/a`]);
+  expect(await copies.sweep(() => false)).toEqual([]);
 });
 
 describe('when the network', () => {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
 import { s3Failure, type Attempt } from '../../src/destinations/s3/failure.ts';
-import { abandonedUploads } from '../../src/destinations/s3/unfinished.ts';
 
 const attempt: Attempt = {
   what: 'write shop.dump to s3://backups at https://s3.example.org',
@@ -90,27 +89,5 @@ describe('s3Failure', () => {
 
   test.each([[undefined], [null], ['text'], [{}]])('takes anything thrown: %p', (thrown) => {
     expect(s3Failure(thrown, attempt).code).toBe('copy-failed');
-  });
-});
-
-describe('abandoned uploads', () => {
-  const hour = 3_600_000;
-  const now = 1_000 * hour;
-  const upload = (key: string, hoursAgo: number | undefined) => ({
-    key,
-    uploadId: `${key} ${hoursAgo ?? '?'}`,
-    begunAt: hoursAgo === undefined ? undefined : now - hoursAgo * hour,
-  });
-
-  test.each([
-    ['of the object that is written, however young', upload('shop/a', 0), true],
-    ['of it without a time', upload('shop/a', undefined), true],
-    ['of another, that may still go on', upload('shop/b', 23.9), false],
-    ['of another, older than any upload', upload('shop/b', 24.1), true],
-    ['of another without a time', upload('shop/b', undefined), false],
-    ['begun by a clock that is ahead', upload('shop/b', -5), false],
-    ['of an object whose name begins alike', upload('shop/a2', 0), false],
-  ])('%s', (_, given, isAbandoned) => {
-    expect(abandonedUploads([given], { key: 'shop/a', now })).toEqual(isAbandoned ? [given] : []);
   });
 });

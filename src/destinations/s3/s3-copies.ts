@@ -8,36 +8,37 @@ import type { BackupDestination, StoredObject } from '../../ports/backup-destina
 import { FailureError } from '../../ports/failure.ts';
 import { nameOf, openBucket, type Bucket } from './bucket.ts';
 import type { S3Keys, S3Options, S3Place } from './place.ts';
-import {
-  abandonedUploads,
-  removeUploads,
-  unfinishedUploads,
-  type UnfinishedUpload,
-} from './unfinished.ts';
+import { removeUploads, unfinishedUploads, type UnfinishedUpload } from './unfinished.ts';
 import { upload } from './upload.ts';
 
 const nothingChanged = 'Nothing was changed there.';
 
+export type Copies = Required<Omit<BackupDestination, 'label'>>;
+
 /** What is done with copies in a bucket. Loaded when the first of them is made, because of the client's size. */
-export function s3Copies(
-  place: S3Place,
-  keys: S3Keys,
-  options: S3Options,
-): Omit<BackupDestination, 'label'> {
+export function s3Copies(place: S3Place, keys: S3Keys, options: S3Options): Copies {
   const bucket = openBucket(place, keys, options);
   let left: Promise<readonly UnfinishedUpload[]> | undefined;
   return {
     put: async (name, content) => {
-      // Looked for once, before anything of this run is there: what is found is not ours to keep.
+      // Looked for once, before anything of this run is there. Nobody but us writes an object of that name.
       left ??= unfinishedUploads(bucket, `write ${name} to ${bucket.label}`);
       const earlier = await left.catch((error: unknown) => {
         left = undefined;
         throw error;
       });
-      const abandoned = abandonedUploads(earlier, { key: bucket.keyOf(name), now: Date.now() });
-      left = Promise.resolve(earlier.filter((unfinished) => !abandoned.includes(unfinished)));
-      await removeUploads(bucket, abandoned);
+      const ours = earlier.filter((unfinished) => unfinished.name === name);
+      left = Promise.resolve(earlier.filter((unfinished) => !ours.includes(unfinished)));
+      await removeUploads(bucket, ours);
       await upload(bucket, name, content);
+    },
+    sweep: async (isOurs) => {
+      const found = await unfinishedUploads(bucket, `list ${bucket.label}`);
+      const removed = await removeUploads(
+        bucket,
+        found.filter(({ name }) => isOurs(name)),
+      );
+      return [...new Set(removed.map(({ name }) => name))];
     },
     read: (name) => read(bucket, name),
     list: () => list(bucket),
