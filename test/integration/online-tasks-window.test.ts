@@ -1,5 +1,8 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { systemClock } from '../../src/clock/system-clock.ts';
@@ -8,6 +11,7 @@ import { localHost } from '../../src/hosts/local.ts';
 import { nodeHttp } from '../../src/http/node-http.ts';
 import { guarded } from '../../src/phases/online/guarded.ts';
 import type { PhaseContext } from '../../src/phases/phase.ts';
+import { requireDatabase } from '../../src/phases/requirements.ts';
 import { rollback } from '../../src/phases/rollback.ts';
 import { runDbMaintenance } from '../../src/phases/run-db-maintenance.ts';
 import type { Database } from '../../src/ports/database.ts';
@@ -155,6 +159,35 @@ test('a dump that keeps the application from a table is ended and taken again', 
   );
   expect(attempts).toEqual([1, 2]);
   expect(figures['statements-that-gave-way']).toBe(1);
+});
+
+test('pg_dump that waits for one table lets go of the others when the application wants them', async () => {
+  const database = await cluster.database(`
+    CREATE TABLE orders (id int); CREATE TABLE parcels (id int); INSERT INTO parcels VALUES (1);`);
+  const { context } = await contextOf(database, {});
+  const { windowId } = context.record.status;
+  const root = await mkdtemp(join(tmpdir(), 'mw-guarded-dump-'));
+  const migration = await database.hold('BEGIN; LOCK TABLE parcels', 'a migration');
+  const work = guarded(context, { what: 'The dump', sessions: { kind: 'dump', windowId } }, () =>
+    requireDatabase(context).dump({ directory: join(root, 'dump'), windowId, jobs: 1 }),
+  );
+  const ofDump = `SELECT count(*) FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)
+    WHERE a.application_name LIKE 'maintenance-window dump%' AND l.relation = `;
+  await until(
+    async () =>
+      (await database.sql(`${ofDump}'orders'::regclass AND l.granted`)) !== '0' &&
+      (await database.sql(`${ofDump}'parcels'::regclass AND NOT l.granted`)) !== '0',
+    'the dump has one lock and waits for the other',
+  );
+  const shop = await database.psql({ application: 'shop' }).start();
+  // While the migration goes on: only the dump is in the way.
+  await shop.query('TRUNCATE orders');
+  await shop.close();
+  await migration.query('COMMIT');
+  const { value, told } = await work;
+  await rm(root, { recursive: true });
+  expect(value.rows).toEqual({ 'public.orders': 0, 'public.parcels': 1 });
+  expect(told).toContain('waited for AccessExclusiveLock on public.orders behind us');
 });
 
 test('what was archived online stays archived when the window rolls back, and no row is lost or doubled', async () => {
