@@ -49,6 +49,7 @@ const homes: Record<string, string> = {
   '@actions/core': 'runner',
   '@actions/github': 'github',
   '@actions/artifact': 'github',
+  '@aws-sdk/client-s3': 'destinations',
 };
 
 /** The text without comments, as long as it was, so that words in comments do not count. */
