@@ -4,9 +4,9 @@ import type { DatabaseProperties } from '../../ports/database.ts';
 import { fail } from '../../ports/failure.ts';
 import { resetStatements, settingStatement } from './database-settings.ts';
 import { grantSteps, revokeStatements, type Grant } from './grants.ts';
-import { readProperties } from './properties.ts';
+import { readProperties, readPropertiesIn } from './properties.ts';
 import { quoteIdentifier, quoteLiteral } from './quoting.ts';
-import { setAllowConnections } from './seal.ts';
+import { allowConnectionsStatement } from './seal.ts';
 import type { Server } from './server.ts';
 import { StatementError } from './statement-failure.ts';
 
@@ -43,7 +43,10 @@ async function grantStatements(
     })),
   ];
   const steps = grantSteps(database, owner, grants);
-  const ours = await rolesWeMayTake(server, [...new Set(steps.map(({ grantor }) => grantor))]);
+  const ours = await rolesWeMayTake(
+    server,
+    [...new Set(steps.map(({ grantor }) => grantor))].filter((grantor) => grantor !== owner),
+  );
   return [
     // Rights by default are not in the catalogue; the owner's are taken too, then given as recorded.
     ...revokeStatements(database, [
@@ -171,17 +174,28 @@ export async function applyProperties(
   database: string,
   wanted: DatabaseProperties,
 ): Promise<void> {
-  const current = await readProperties(server, database);
-  const statements = await propertyStatements(server, database, wanted, current);
-  const found = await readProperties(server, database, ['BEGIN', ...statements, 'COMMIT']);
-  const different = differences(wanted, found);
-  if (different.length > 0) {
-    fail({
-      code: 'database-properties-not-restored',
-      message: `Database ${JSON.stringify(database)} did not get back its recorded ${different.join(', ')}.`,
-      state: `It is complete otherwise, and ${current.allowsConnections ? 'allows' : 'does not allow'} connections.`,
-      next: 'Compare it with the record (`maintenance-window status`) and set these by hand; a role may be missing or ours may lack rights.',
-    });
+  const { psql } = server;
+  const { major } = await server.version();
+  // One session for all of it: clients that come back all the time make each start of a client dear.
+  const session = await psql.start({
+    database: psql.maintenanceDatabase,
+    settings: { search_path: 'pg_catalog' },
+  });
+  try {
+    const current = await readPropertiesIn(session, major, database);
+    const statements = await propertyStatements(server, database, wanted, current);
+    await session.query(['BEGIN', ...statements, 'COMMIT'].join(';\n'));
+    const different = differences(wanted, await readPropertiesIn(session, major, database));
+    if (different.length > 0) {
+      fail({
+        code: 'database-properties-not-restored',
+        message: `Database ${JSON.stringify(database)} did not get back its recorded ${different.join(', ')}.`,
+        state: `It is complete otherwise, and ${current.allowsConnections ? 'allows' : 'does not allow'} connections.`,
+        next: 'Compare it with the record (`maintenance-window status`) and set these by hand; a role may be missing or ours may lack rights.',
+      });
+    }
+    await session.query(allowConnectionsStatement(database, wanted.allowsConnections));
+  } finally {
+    await session.close();
   }
-  await setAllowConnections(server, database, wanted.allowsConnections);
 }

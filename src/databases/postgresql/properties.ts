@@ -4,6 +4,7 @@ import {
 } from '../../ports/database-properties.ts';
 import { fail } from '../../ports/failure.ts';
 import { quoteLiteral } from './quoting.ts';
+import type { PsqlSession } from './psql.ts';
 import type { Server } from './server.ts';
 
 /** How pg_database tells the locale, which differs between versions (manual, 53.15 in 15). */
@@ -40,28 +41,39 @@ function propertiesQuery(database: string, serverMajor: number): string {
   WHERE d.datname = ${quoteLiteral(database)}`;
 }
 
+function missing(database: string): never {
+  return fail({
+    code: 'database-missing',
+    message: `There is no database ${JSON.stringify(database)} on the server.`,
+    state: 'The catalogue was only read; nothing was changed.',
+    next: 'Check the name in the database URL; in mid-rollback, see `maintenance-window status`.',
+  });
+}
+
 /**
  * All that a clone or a restore of a database would lose.
- * @param first statements without rows that run before the look, in the same session
  * @throws FailureError `database-missing`
  */
 export async function readProperties(
   server: Server,
   database: string,
-  first: readonly string[] = [],
 ): Promise<DatabaseProperties> {
   const { major } = await server.version();
   const [row] = await server.psql.rows(propertiesQuery(database, major), databasePropertiesSchema, {
     database: server.psql.maintenanceDatabase,
-    first,
   });
-  if (row === undefined) {
-    fail({
-      code: 'database-missing',
-      message: `There is no database ${JSON.stringify(database)} on the server.`,
-      state: 'The catalogue was only read; nothing was changed.',
-      next: 'Check the name in the database URL; in mid-rollback, see `maintenance-window status`.',
-    });
-  }
-  return row;
+  return row ?? missing(database);
+}
+
+/** The same in a session that is held, whose search path is `pg_catalog`. */
+export async function readPropertiesIn(
+  session: PsqlSession,
+  serverMajor: number,
+  database: string,
+): Promise<DatabaseProperties> {
+  const lines = await session.query(
+    `SELECT row_to_json(found) FROM (${propertiesQuery(database, serverMajor)}) AS found`,
+  );
+  if (lines.length === 0) return missing(database);
+  return databasePropertiesSchema.parse(JSON.parse(lines.join('\n')));
 }
