@@ -1,3 +1,4 @@
+import { copyStep } from '../phases/backups/copies.ts';
 import { takingSteps } from '../phases/restore-points/expected-time.ts';
 import { planTasks } from '../phases/run-db-maintenance.ts';
 import { serverTasksChangeData } from '../phases/server-tasks/planned-tasks.ts';
@@ -48,6 +49,18 @@ function tablesOf(task: TaskSettings): readonly string[] | undefined {
 
 function sizeOf(size: DatabaseSize | undefined): { size?: DatabaseSize } {
   return size === undefined ? {} : { size };
+}
+
+/** What is copied elsewhere and read back. */
+function copySteps({ backupDb: { copies } }: Plan): readonly PredictableStep[] {
+  return copies.map((copy) => ({
+    phase: 'backup-db',
+    step: copyStep(copy),
+    closed: false,
+    // There and back over a line that nobody knows.
+    work: 'restore',
+    skippable: !copy.required,
+  }));
 }
 
 /** How the backup is proved. */
@@ -103,6 +116,7 @@ export function predictableSteps(
   return [
     { phase: 'backup-db', step: 'dump-online', closed: false, work: 'dump' },
     ...proofSteps(plan),
+    ...copySteps(plan),
     ...steps('online'),
     ...predictableServerSteps(plan, 'online'),
     { phase: 'enable-maintenance', step: 'hook', closed: false, work: 'moment' },

@@ -3,7 +3,7 @@ import { formatDuration } from '../plan/duration.ts';
 import { refinedByBackup } from '../plan/prediction.ts';
 import type { BackupCopy, BackupReceipt, BackupRetention } from '../record/backup-receipt.ts';
 import { refuseImpossibleCopies } from './backups/copy-checks.ts';
-import { copyBackup, openPlaces } from './backups/copies.ts';
+import { copyBackup, copyStep, openPlaces } from './backups/copies.ts';
 import { pruneBackups } from './backups/retention.ts';
 import { verifiedBackup } from './backups/verified-backup.ts';
 import { tagCode } from './code.ts';
@@ -12,14 +12,17 @@ import { conclude, done, type PhaseContext, type PhaseOutcome } from './phase.ts
 
 const phase = 'backup-db';
 
-/** Dumps the database while the site is up and proves the dump by restoring it. */
+/** Dumps the database while the site is up and proves the dump as the plan asks for it. */
 export function backupDb(context: PhaseContext): Promise<PhaseOutcome> {
   return conclude(async () => {
     await refuseImpossibleCopies(context);
     await demandTime(context, {
       phase,
-      steps: ['dump-online', 'restore-test-online'],
-      title: 'A backup with its restore test',
+      steps: [
+        ...['dump-online', 'checksum-online', 'restore-test-online', 'amcheck-source'],
+        ...context.plan.backupDb.copies.filter(({ required }) => required).map(copyStep),
+      ],
+      title: 'A backup with its proof',
       whenLate: 'abort',
     });
     const receipt = await verifiedBackup(context, phase, 'online');
@@ -67,7 +70,14 @@ export function backupOutputs(receipt: BackupReceipt): Record<string, string> {
 }
 
 function describeReceipt(receipt: BackupReceipt): string {
-  return `backup ${receipt.directory}: ${formatBytes(receipt.bytes)}, ${receipt.totalRows} rows, restored in ${formatDuration(receipt.restoreSeconds)}${elsewhere(receipt)}`;
+  return `backup ${receipt.directory}: ${formatBytes(receipt.bytes)}, ${receipt.totalRows} rows, ${provedBy(receipt)}${elsewhere(receipt)}`;
+}
+
+function provedBy({ restoreSeconds, restoreBasis, verification }: BackupReceipt): string {
+  const seconds = formatDuration(restoreSeconds);
+  if (restoreBasis === 'estimated') return `read again and not restored (that may take ${seconds})`;
+  const compared = verification?.level === 'restore-and-compare' ? ' and compared' : '';
+  return `restored${compared} in ${seconds}`;
 }
 
 function elsewhere({ copies = [], retention = [] }: BackupReceipt): string {

@@ -307,6 +307,33 @@ describe('a place that does not take it', () => {
     });
   });
 
+  test.each<[string, boolean, string]>([
+    ['fails when it is required', false, 'failed'],
+    ['is left out when it need not succeed', true, 'skipped'],
+  ])('a copy for which the window has no time left %s', async (_, isOptional, event) => {
+    const destination = new MemoryDestination();
+    destination.before = (change) => {
+      throw new Error(`nothing is to be changed, but ${change}`);
+    };
+    const context = await contextTo(destination, { required: !isOptional });
+    await context.record.update({
+      deadline: new Date(world.clock.now().getTime() + 60_000).toISOString(),
+      prediction: [
+        {
+          step: 'backup-db: copy-vault',
+          seconds: 3600,
+          closed: false,
+          basis: 'slowest of 3 earlier',
+        },
+      ],
+    });
+    const outcome = await copy(context).then(
+      (copies) => ({ copies, event: context.record.journal.at(-1)?.event }),
+      (error: unknown) => ({ code: failureOf(error).code, event: 'failed' }),
+    );
+    expect(outcome).toEqual(isOptional ? { copies: [], event } : { code: 'time-budget', event });
+  });
+
   test('an object of that name is never overwritten', async () => {
     const place = join(folder, 'place');
     const destination = folderDestination({ host: local, folder: place, label: 'a folder' });

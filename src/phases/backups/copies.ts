@@ -10,6 +10,7 @@ import type { BackupCopy, BackupReceipt } from '../../record/backup-receipt.ts';
 import { runStep } from '../../record/step.ts';
 import type { PhaseContext } from '../phase.ts';
 import { requireDatabase } from '../requirements.ts';
+import { demandTime } from '../time-budget.ts';
 import {
   backupIn,
   noteLimitBytes,
@@ -29,6 +30,11 @@ const phase = 'backup-db';
 export interface CopyPlace {
   readonly settings: BackupCopySettings;
   readonly destination: BackupDestination;
+}
+
+/** The step of a copy in the journal. */
+export function copyStep({ id }: Pick<BackupCopySettings, 'id'>): string {
+  return `copy-${id}`;
 }
 
 /** The places of the plan, in its order. */
@@ -60,12 +66,20 @@ export async function copyBackup(
 ): Promise<readonly BackupCopy[]> {
   const copies: BackupCopy[] = [];
   for (const place of places) {
+    const { settings, destination } = place;
+    const time = await demandTime(context, {
+      phase,
+      steps: [copyStep(settings)],
+      title: `The copy to ${destination.label}`,
+      whenLate: settings.required ? 'abort' : 'skip',
+    });
+    if (time !== 'go') continue;
     try {
       copies.push(await copyTo(context, receipt, place));
     } catch (error) {
       const { code, message } = failureOf(error);
-      if (place.settings.required || code === 'cancelled' || code === 'unexpected') throw error;
-      context.progress.warning(`The copy ${place.settings.id} was not made: ${message}`);
+      if (settings.required || code === 'cancelled' || code === 'unexpected') throw error;
+      context.progress.warning(`The copy ${settings.id} was not made: ${message}`);
     }
   }
   return copies;
@@ -80,7 +94,7 @@ function copyTo(
   const backup = posix.basename(receipt.directory);
   const objects = objectsOf(backup, isEncrypted(settings, context.plan.backupDb));
   return runStep(context, phase, {
-    id: `copy-${settings.id}`,
+    id: copyStep(settings),
     title: `Copy the backup to ${label}`,
     blast: 'none',
     observe: async () => {
