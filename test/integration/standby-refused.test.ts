@@ -1,4 +1,10 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { unprivilegedUser } from '../../rehearsal/unprivileged-user.ts';
+import { localHost } from '../../src/hosts/local.ts';
+import type { PhaseContext } from '../../src/phases/phase.ts';
 import { checkStandby } from '../../src/phases/restore-points/standby-checks.ts';
 import { dropRestorePoint } from '../../src/phases/close-books.ts';
 import { FailureError } from '../../src/ports/failure.ts';
@@ -291,6 +297,73 @@ async function goBackWithout(world: FakeWorld): Promise<void> {
   const context = await bench.context({ world, record });
   expect(await goBack(context)).toMatchObject({ kind: 'done' });
 }
+
+describe('a replica that pg_ctl is not to stop and start', () => {
+  const own =
+    process.getuid?.() === 0 ? ['runuser', '-u', unprivilegedUser()?.name ?? '', '--'] : [];
+  const pgCtl = (...args: string[]) => [
+    ...own,
+    join(bench.primary.binFolder, 'pg_ctl'),
+    ...args,
+    ...['-D', bench.replica.dataFolder, '-w', '-s', '-l', '/dev/null'],
+  ];
+
+  async function throughWindow(context: PhaseContext): Promise<void> {
+    expect(await maintain(context)).toMatchObject({ kind: 'done' });
+    expect(await bench.replica.isRunning()).toBe(false);
+    await context.record.become('reopening');
+    await context.record.become('reopened');
+    await dropRestorePoint(context);
+    await bench.sql('DELETE FROM orders WHERE id = 100001');
+    await expectAsBefore();
+  }
+  const tasks = [{ task: 'sql', blast: 'data', sql: "INSERT INTO orders VALUES (100001, 'new')" }];
+
+  test('is so by the commands of the plan', async () => {
+    const context = await bench.context({
+      tasks,
+      standby: { 'stop-command': pgCtl('stop'), 'start-command': pgCtl('start') },
+    });
+    await throughWindow(context);
+    expect(context.record.status.standby?.replica.control).toEqual({ kind: 'commands' });
+  }, 60_000);
+
+  test('is so by its unit of systemd', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'mw-systemctl-'));
+    const quoted = (argv: string[]) => argv.map((word) => `'${word}'`).join(' ');
+    // Stands for systemd, which does not run here: it is asked for no more than this.
+    await writeFile(
+      join(folder, 'systemctl'),
+      `#!/bin/sh
+echo "$*" >> ${folder}/asked
+case "$*" in
+  '--no-ask-password stop -- postgresql@15-replica.service') exec ${quoted(pgCtl('stop'))} ;;
+  '--no-ask-password start -- postgresql@15-replica.service') exec ${quoted(pgCtl('start'))} ;;
+  *) exit 1 ;;
+esac
+`,
+      { mode: 0o755 },
+    );
+    const host = localHost({ environment: { PATH: `${folder}:${process.env.PATH ?? ''}` } });
+    const byUnit = (standby: Standby): Standby => ({
+      ...standby,
+      places: async (facts) => {
+        const { primary, replica } = await standby.places(facts);
+        const unit = 'postgresql@15-replica.service';
+        return { primary, replica: { ...replica, control: { kind: 'unit', unit } } };
+      },
+    });
+    try {
+      await throughWindow(
+        await bench.context({ tasks, hosts: { replica: host, primary: host }, wrap: byUnit }),
+      );
+      const asked = await readFile(join(folder, 'asked'), 'utf8');
+      expect(asked.match(/stop|start/g)).toEqual(['stop', 'start']);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  }, 60_000);
+});
 
 test('a replica whose log was removed meanwhile is told, and the site is open all the same', async () => {
   const alone = await StandbyBench.start({ cluster: { settings: { wal_keep_size: '16MB' } } });

@@ -149,7 +149,8 @@ async function startReplica(context: PhaseContext, borrowed: BorrowedStandby): P
         : undefined,
     perform: async () => {
       // It reads them when it starts, should somebody have started it.
-      await standby.stop('replica', replica, { seconds, force: false });
+      const { isRunning } = await standby.state('replica', replica);
+      if (isRunning) await standby.stop('replica', replica, { seconds, force: false });
       await standby.writeOwnSettings(replica, windowId, 'promotion', like);
       return { settings: await standby.ownSettings(replica, windowId) };
     },

@@ -78,7 +78,7 @@ async function follow(
   }
   if ((await standby.ownSettings(replica, windowId)) !== 'none') {
     // It reads them when it starts.
-    await standby.stop('replica', replica, { seconds, force: false });
+    if (state.isRunning) await standby.stop('replica', replica, { seconds, force: false });
     await standby.writeOwnSettings(replica, windowId, 'none');
   }
   await standby.start('replica', replica, { seconds });
