@@ -12,6 +12,7 @@ import { fail, failureOf } from '../ports/failure.ts';
 import type { Check } from '../ports/maintenance-mode.ts';
 import { outcomeOf } from '../record/journal.ts';
 import { skipStep } from '../record/step.ts';
+import type { BackupReceipt } from '../record/backup-receipt.ts';
 import type { WindowStatus } from '../record/status.ts';
 import type { PhaseContext } from './phase.ts';
 
@@ -57,11 +58,20 @@ function reserveOf(status: BudgetedStatus, plan: Plan): Estimate {
   const { reserve } = plan.rollback;
   if (reserve !== undefined) return { seconds: reserve, basis: 'as the plan says' };
   const backup = status.restorePoint?.kind === 'dump' ? status.restorePoint.backup : status.backup;
-  if (backup !== undefined) return { seconds: backup.restoreSeconds, basis: 'the restore test' };
+  if (backup !== undefined) {
+    return { seconds: backup.restoreSeconds, basis: restoreBasisOf(backup) };
+  }
   const predicted = status.prediction?.find(({ step }) => step === restoreTestStep);
   return predicted === undefined
     ? { seconds: 0, basis: 'nothing to restore' }
     : { seconds: predicted.seconds, basis: `predicted, ${predicted.basis}` };
+}
+
+function restoreBasisOf({ restoreBasis }: Pick<BackupReceipt, 'restoreBasis'>): string {
+  if (restoreBasis === 'estimated') return 'a guess: the backup was not restored';
+  return restoreBasis === 'measured-elsewhere'
+    ? 'the restore test on another server'
+    : 'the restore test';
 }
 
 /** From earlier windows; without one as long as the checks may be tried. */

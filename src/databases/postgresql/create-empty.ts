@@ -42,7 +42,7 @@ export async function createEmpty(
   server: Server,
   database: string,
   like: DatabaseProperties,
-  { elsewhere = false }: { readonly elsewhere?: boolean } = {},
+  { elsewhere = false, comment }: { readonly elsewhere?: boolean; readonly comment?: string } = {},
 ): Promise<DatabaseIdentity> {
   const { psql } = server;
   const { major } = await server.version();
@@ -74,6 +74,8 @@ export async function createEmpty(
     [
       // Nobody gets in before it is closed.
       `CREATE DATABASE ${name} ${options.join(' ')} ALLOW_CONNECTIONS false`,
+      // Until here an unfinished one is told by letting nobody in.
+      ...(comment === undefined ? [] : [`COMMENT ON DATABASE ${name} IS ${quoteLiteral(comment)}`]),
       `REVOKE ALL ON DATABASE ${name} FROM PUBLIC`,
       `ALTER DATABASE ${name} WITH CONNECTION LIMIT ${now?.superuser === true ? 0 : -1} ALLOW_CONNECTIONS true`,
     ],

@@ -33,9 +33,10 @@ export async function withScratch<T>(
   const server = other ?? application;
   const database = databaseName(application.name, record.status.windowId, 'scratch');
   const mark = `${record.status.name}, database ${application.name}`;
-  const fitness = other === undefined ? undefined : await requireFit(application, other);
   const drop = (): Promise<unknown> => server.dropScratch(database, mark);
+  // What a killed run left is in the way of the look, too: its stand-ins are no roles that will stay.
   await drop();
+  const fitness = other === undefined ? undefined : await requireFit(application, other);
   let result: T;
   try {
     await server.createScratch(database, {

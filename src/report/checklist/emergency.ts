@@ -1,4 +1,5 @@
 import { formatDuration } from '../../plan/duration.ts';
+import { restoreBasisWords } from '../backup-proof.ts';
 import { restorable, rollbackRehearsed } from './before.ts';
 import { fromRun } from './evidence.ts';
 import { rollbackOrder } from './services.ts';
@@ -94,7 +95,7 @@ export const emergencySections: readonly ChecklistSection[] = [
           recovery.backup === null
             ? none('No restore was measured: run `backup-db`, and attest the objective.')
             : proof(
-                `A restore took ${formatDuration(recovery.backup.restoreSeconds)} (measured); the window was planned for ${formatDuration(input.plan.window.duration)}.`,
+                `A restore takes ${formatDuration(recovery.backup.restoreSeconds)} (${restoreBasisWords(recovery.backup.restoreBasis)}); the window was planned for ${formatDuration(input.plan.window.duration)}.`,
               ),
       ),
       provable(

@@ -2,6 +2,7 @@ import { formatBytes } from '../../plan/bytes.ts';
 import { formatDuration } from '../../plan/duration.ts';
 import type { SmokeCheck } from '../../plan/settings/smoke-test.ts';
 import { hasFailed, type SmokeResult, type WindowStatus } from '../../record/status.ts';
+import { proofSentence } from '../backup-proof.ts';
 import { secondOf } from '../moment.ts';
 import { checkFamilies, type CheckFamily } from '../step-ids.ts';
 import {
@@ -32,13 +33,13 @@ export function fromChecks(facts: ChecklistFacts, family: CheckFamily, todo: str
   return none(todo);
 }
 
-/** The backup, proved by a restore that was compared table by table. */
+/** The backup, and how it was proved. */
 export function fromBackup(facts: ChecklistFacts): Finding {
   const { backup } = facts.recovery;
   const { plan } = facts.input;
   if (backup !== null) {
     return proof(
-      `backup-db: ${formatBytes(backup.bytes)}, ${backup.totalRows} rows in ${backup.tables} tables, restored in ${formatDuration(backup.restoreSeconds)} and compared table by table at ${secondOf(backup.verifiedAt, plan.window.timeZone)}.`,
+      `backup-db: ${formatBytes(backup.bytes)}, ${backup.totalRows} rows in ${backup.tables} tables, ${proofSentence(backup)}; at ${secondOf(backup.verifiedAt, plan.window.timeZone)}.`,
     );
   }
   const broken = facts.rows.findLast(

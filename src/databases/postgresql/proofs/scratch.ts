@@ -29,14 +29,10 @@ export async function createScratch(
       singleTransaction: true,
     });
   }
-  const identity = await createEmpty(server, database, like, {
+  return createEmpty(server, database, like, {
     elsewhere: elsewhere !== undefined,
+    comment: `${databaseMark}${mark}`,
   });
-  await psql.execute(
-    `COMMENT ON DATABASE ${quoteIdentifier(database)} IS ${quoteLiteral(`${databaseMark}${mark}`)}`,
-    inMaintenance,
-  );
-  return identity;
 }
 
 /** Roles that cannot log in, with what the real ones may do in a restore; the comment says for which database and since when. */
@@ -73,9 +69,12 @@ export async function dropScratch(
   const { psql } = server;
   await drop(server, database);
   const inMaintenance = { database: psql.maintenanceDatabase };
+  // One that was killed before it had its mark lets nobody in yet; its name begins like ours.
+  const ownPrefix = database.slice(0, database.lastIndexOf('_mw_') + '_mw_'.length);
   const marked = await psql.rows(
     `SELECT datname AS name FROM pg_database
-     WHERE shobj_description(oid, 'pg_database') = ${quoteLiteral(`${databaseMark}${mark}`)}`,
+     WHERE shobj_description(oid, 'pg_database') = ${quoteLiteral(`${databaseMark}${mark}`)}
+       OR NOT datallowconn AND starts_with(datname, ${quoteLiteral(ownPrefix)}) AND datname LIKE '%\\_scratch'`,
     leftover,
     inMaintenance,
   );
