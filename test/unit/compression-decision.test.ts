@@ -9,7 +9,10 @@ import {
   fastest,
   methodsOf,
 } from '../../src/databases/postgresql/compression-methods.ts';
-import { compressedFigures, ddSeconds } from '../../src/databases/postgresql/compression-sample.ts';
+import {
+  compressedFigures,
+  copiedFigures,
+} from '../../src/databases/postgresql/compression-sample.ts';
 
 const megabyte = 1e6;
 /** 8 MB that gzip takes a tenth of a second for, and zstd a fifth of that. */
@@ -96,15 +99,17 @@ describe('what pg_dump is told', () => {
 
 describe('what is read of the tools', () => {
   test.each([
-    ['134217728 bytes (134 MB, 128 MiB) copied, 0.0416 s, 3.2 GB/s', 0.0416],
+    ['134217728 bytes (134 MB, 128 MiB) copied, 0.0416 s, 3.2 GB/s', [134_217_728, 0.0416]],
     [
       '1+0 records in\n1+0 records out\n8388608 bytes (8.0MB) copied, 0.012345 seconds, 648.0MB/s',
-      0.012345,
+      [8_388_608, 0.012345],
     ],
-    ['65536 bytes (66 kB, 64 KiB) copied, 5.1e-05 s, 1.3 GB/s', 5.1e-5],
+    ['65536 bytes (66 kB, 64 KiB) copied, 5.1e-05 s, 1.3 GB/s', [65_536, 5.1e-5]],
+    ['0 bytes copied, 0.01 s, 0.0 kB/s', [0, 0.01]],
     ['dd: not found', undefined],
-  ])('%j', (said, seconds) => {
-    expect(ddSeconds(said)).toBe(seconds);
+  ])('%j', (said, figuresFound) => {
+    const found = copiedFigures(said);
+    expect(found && [found.bytes, found.seconds]).toEqual(figuresFound);
   });
 
   test.each([

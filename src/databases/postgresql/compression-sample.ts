@@ -11,7 +11,7 @@ const sampleLimit = 8 * 1024 * 1024;
 export const leastSample = 256 * 1024;
 /** Tables that the sample is taken from, the largest. */
 const tablesSampled = 5;
-const writtenBytes = 8 * 1024 * 1024;
+const writtenBytes = 4 * 1024 * 1024;
 const limitSeconds = 10;
 
 const tableRow = z.object({ name: z.string(), bytes: z.number(), rows: z.number() });
@@ -48,10 +48,12 @@ async function sampleScript({ psql }: Server): Promise<string> {
 const compressing = 'limit=$1; shift; head -c "$limit" | "$@" | wc -c; times';
 const reading = 'dd bs=65536 count="$1" iflag=fullblock of=/dev/null';
 
-/** Seconds in what `dd` says in the C locale, of GNU and busybox. */
-export function ddSeconds(said: string): number | undefined {
-  const seconds = / copied, ([\d.e-]+) s/.exec(said)?.[1];
-  return seconds === undefined ? undefined : Number(seconds);
+/** What `dd` says that it copied, in the C locale, of GNU and busybox. */
+export function copiedFigures(
+  said: string,
+): { readonly bytes: number; readonly seconds: number } | undefined {
+  const [, bytes, seconds] = /^(\d+) bytes .*copied, ([\d.e-]+) s/m.exec(said) ?? [];
+  return bytes === undefined ? undefined : { bytes: Number(bytes), seconds: Number(seconds) };
 }
 
 /** Bytes and CPU seconds in what the compressing stage prints. */
@@ -70,7 +72,7 @@ export function compressedFigures(
 
 /** The program that compresses as pg_dump does. */
 function programOf({ name, level }: CompressionMethod): readonly [string, ...string[]] {
-  return name === 'none' ? ['cat'] : [name, `-${level}`, '-c'];
+  return [name, `-${level}`, '-c'];
 }
 
 async function textOf(
@@ -160,26 +162,25 @@ export async function measureCompression(
   });
   const count = String(sampleLimit / 65_536);
   const { said } = await textOf(host, [source, stage(reading, count)], script);
-  const methods: MeasuredMethod[] = [];
-  let sampleBytes = 0;
-  for (const method of [{ name: 'none', level: 0 } as const, ...candidates]) {
-    const compress = stage(compressing, String(sampleLimit), ...programOf(method));
-    const { printed } = await textOf(host, [source, compress], script);
-    const found = compressedFigures(printed);
-    if (found === undefined) continue;
-    if (method.name === 'none') sampleBytes = found.bytes;
-    // A program that is not there prints nothing.
-    if (found.bytes > 0 && (method.name !== 'none' || candidates.includes(method))) {
-      methods.push({ method, ...found });
-    }
+  const { bytes: sampleBytes, seconds: readSeconds } = copiedFigures(said) ?? {
+    bytes: 0,
+    seconds: 0,
+  };
+  const methods: MeasuredMethod[] = [
+    { method: { name: 'none', level: 0 }, cpuSeconds: 0, bytes: sampleBytes },
+  ];
+  if (sampleBytes < leastSample) {
+    return { sampleBytes, readSeconds, freeCpus: 1, workers, writeRate: 1, methods };
   }
-  const none = { method: { name: 'none', level: 0 } as const, cpuSeconds: 0, bytes: sampleBytes };
+  for (const method of candidates) {
+    const compress = stage(compressing, String(sampleLimit), ...programOf(method));
+    const found = compressedFigures((await textOf(host, [source, compress], script)).printed);
+    // A program that is not there prints nothing.
+    if (found !== undefined && found.bytes > 0) methods.push({ method, ...found });
+  }
   return {
-    sampleBytes,
-    readSeconds: ddSeconds(said) ?? 0,
+    ...{ sampleBytes, readSeconds, workers, methods },
     freeCpus: await freeCpus(host),
-    workers,
-    writeRate: sampleBytes < leastSample ? 1 : await writeRate(server, keeper, directory),
-    methods: [none, ...methods],
+    writeRate: await writeRate(server, keeper, directory),
   };
 }

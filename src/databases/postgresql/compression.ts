@@ -54,9 +54,13 @@ async function measured(
   }
   const workers = options.keeper === undefined ? options.jobs : 1;
   const figures = await measureCompression(server, keeper, options.directory, possible, workers);
-  return figures.sampleBytes < leastSample
-    ? { method: plainGzip, reason: 'the database is too small for a measurement' }
-    : decideCompression(figures);
+  if (figures.sampleBytes < leastSample) {
+    return { method: plainGzip, reason: 'the database is too small for a measurement' };
+  }
+  if (figures.methods.length === 1) {
+    return { method: plainGzip, reason: 'the host has no program to measure compression with' };
+  }
+  return decideCompression(figures);
 }
 
 /**
