@@ -1,9 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Writable } from 'node:stream';
 import type { Command, CommandResult, PipeEnds, Session } from '../ports/host.ts';
-import { feed } from './byte-flow.ts';
+import { ByteFlow } from './byte-flow.ts';
 import { childEnvironment } from './child-environment.ts';
 import { CapturedOutput, LineSplitter } from './captured-output.ts';
 import { cancelled, outputHeld, stillRunning, tooMuchOutput, tooSlow } from './command-failure.ts';
@@ -56,7 +55,7 @@ export class LocalProcess implements Session {
   readonly #interactive: boolean;
   readonly #path: string;
   readonly #relay: Relay | undefined;
-  readonly #ends: PipeEnds | undefined;
+  readonly #flow: ByteFlow | undefined;
   readonly #stdout = new CapturedOutput();
   readonly #stderr = new CapturedOutput();
   readonly #lines: string[] = [];
@@ -69,17 +68,11 @@ export class LocalProcess implements Session {
   #discarding = false;
   #ending: Promise<void> | undefined;
   #giveUp: () => void = () => undefined;
-  #fed: Promise<void> = Promise.resolve();
-  #drained: Promise<void> = Promise.resolve();
-  #flowed = false;
-  readonly #stopped: Promise<void>;
-  #onStopped: () => void = () => undefined;
 
   constructor(command: Command, options: ProcessOptions, interactive: boolean) {
     const [program, ...args] = command.argv;
     this.#relay = options.relay;
-    this.#ends = options.ends;
-    this.#stopped = new Promise((resolve) => (this.#onStopped = resolve));
+    this.#flow = options.ends && new ByteFlow(options.ends, (error) => this.#stop(asError(error)));
     this.#program = options.label ?? options.relay?.program ?? program;
     this.#command = command;
     this.#interactive = interactive;
@@ -104,7 +97,7 @@ export class LocalProcess implements Session {
             () => {
               this.#timedOut = true;
               const limit = command.timeoutSeconds ?? 0;
-              this.#stop(this.#ends === undefined ? undefined : tooSlow(this.#program, limit));
+              this.#stop(this.#flow && tooSlow(this.#program, limit));
             },
             Math.min(command.timeoutSeconds * 1000, longestTimerMilliseconds),
           );
@@ -125,29 +118,8 @@ export class LocalProcess implements Session {
     // A command may end without reading all its input; its exit code tells how that went.
     stdin.on('error', () => undefined);
     if (this.#command.stdin !== undefined) stdin.write(this.#command.stdin);
-    const source = this.#ends?.source;
-    if (source !== undefined) this.#fed = this.#pour(stdin, source);
-    else if (!this.#interactive) stdin.end();
-  }
-
-  /** Not before the command has begun: a source can be used only once. */
-  async #pour(stdin: Writable, source: AsyncIterable<Uint8Array>): Promise<void> {
-    const begun = (this.#relay?.begun ?? Promise.resolve()).then(() => true);
-    if (!(await Promise.race([begun, this.#stopped]))) return;
-    await feed(stdin, source, this.#stopped).catch((error: unknown) => this.#stop(asError(error)));
-  }
-
-  /** Hands bytes to the sink; nothing more is read from the command until it has taken them. */
-  #drain(chunk: Buffer, sink: NonNullable<PipeEnds['sink']>): void {
-    if (chunk.length === 0 || this.#ending !== undefined) return;
-    const stdout = this.#child.stdout;
-    stdout?.pause();
-    this.#flowed = true;
-    const taken = (async () => sink(chunk))();
-    this.#drained = taken.then(
-      () => void stdout?.resume(),
-      (error: unknown) => this.#stop(asError(error)),
-    );
+    const isFed = this.#flow?.feed(stdin, this.#relay?.begun ?? Promise.resolve()) === true;
+    if (!isFed && !this.#interactive) stdin.end();
   }
 
   async #follow(started: number): Promise<CommandResult> {
@@ -157,8 +129,8 @@ export class LocalProcess implements Session {
     child.stdout?.on('data', (raw: Buffer) =>
       this.#guard(() => {
         const chunk = this.#relay?.stdout(raw) ?? raw;
-        if (this.#ends !== undefined) {
-          if (this.#ends.sink !== undefined) this.#drain(chunk, this.#ends.sink);
+        if (this.#flow !== undefined) {
+          this.#flow.take(chunk, child.stdout);
           return;
         }
         if (!this.#interactive) this.#stdout.add(chunk);
@@ -176,10 +148,7 @@ export class LocalProcess implements Session {
       }),
     );
     const end = await this.#closed();
-    // A sink that was stopped may never answer.
-    await Promise.race([this.#drained, this.#stopped]);
-    this.#onStopped();
-    await this.#fed;
+    await this.#flow?.settle();
     this.#guard(() => {
       stdoutLines.end();
       stderrLines.end();
@@ -247,9 +216,8 @@ export class LocalProcess implements Session {
 
   /** Whether bytes for a sink still come after the end; where none do any more, their end was not seen. */
   #isFlowing(): boolean {
-    const flowed = this.#flowed;
-    this.#flowed = false;
-    if (this.#ends === undefined || this.#relay !== undefined || flowed) return flowed;
+    const flowed = this.#flow?.hasFlowed() === true;
+    if (this.#flow === undefined || this.#relay !== undefined || flowed) return flowed;
     this.#stop(outputHeld(this.#program));
     return false;
   }
@@ -317,7 +285,7 @@ export class LocalProcess implements Session {
   /** Ends the whole group once; `failure` becomes what `result` rejects with. */
   #stop(failure: Error | undefined): void {
     this.#failure ??= failure;
-    this.#onStopped();
+    this.#flow?.stop();
     const groupId = this.#child.pid;
     if (groupId === undefined || this.#ended) return;
     this.#ending ??= this.#endEverywhere(groupId).then((gone) => {
