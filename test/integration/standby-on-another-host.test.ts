@@ -81,7 +81,12 @@ test('a replica on another host is promoted, and the application led to it', asy
     standby: { 'switch-command': ['sh', '-c', lead] },
   });
 
+  await bench.primary.psql('GRANT pg_checkpoint TO shop');
   await prepareClosedTasks(context);
+  expect(context.record.journal.findLast(({ step }) => step === 'flush-standby')).toMatchObject({
+    event: 'done',
+    data: { isAllowed: true },
+  });
   expect(context.record.status.standby).toMatchObject({
     replica: {
       host: ssh.url,

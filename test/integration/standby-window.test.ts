@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { dropRestorePoint } from '../../src/phases/close-books.ts';
 import type { PhaseContext } from '../../src/phases/phase.ts';
+import { rollback } from '../../src/phases/rollback.ts';
 import { FakeWorld } from '../fixtures/fake-world.ts';
 import {
   goBack,
@@ -76,6 +77,36 @@ describe('a window with a replica as restore point', () => {
     expect(await bench.replica.psql(count, { database: 'shop' })).toBe('1001');
     expect(await bench.primary.psql('SELECT count(*) FROM pg_replication_slots')).toBe('0');
   }, 60_000);
+
+  test('goes back after it reopened, killed at each change, unless users have written since', async () => {
+    const before = await bench.contents();
+    const world = new FakeWorld();
+    const context = await bench.context({ world, tasks: improvement });
+    expect(await maintain(context)).toMatchObject({ kind: 'done' });
+    const { record, database } = context;
+    await record.update({ writesAtReopening: (await database?.writeCounters()) ?? {} });
+    await record.become('reopening');
+    await record.become('reopened');
+    world.door = { kind: 'open' };
+
+    await bench.sql("INSERT INTO orders VALUES (1002, 'of a customer')");
+    const asked = { force: true, acceptDataLoss: false, reason: 'a test' };
+    expect(await rollback(context, asked)).toMatchObject({
+      kind: 'failed',
+      failure: { code: 'writes-would-be-lost' },
+    });
+    expect(record.status.state).toBe('reopened');
+
+    await record.update({ writesAtReopening: (await database?.writeCounters()) ?? {} });
+    const run = (again: PhaseContext) => rollback(again, asked);
+    expect(await killedAtEach(world, run)).toBeGreaterThan(15);
+    expect((await readAgain(world)).status).toMatchObject({
+      state: 'rolled-back',
+      rollback: { from: 'reopened' },
+      standby: { promotedAt: expect.any(String) as unknown },
+    });
+    expect(await bench.contents()).toBe(before);
+  }, 200_000);
 
   test('that is killed at each change goes on and comes to its end', async () => {
     const before = await bench.contents();
