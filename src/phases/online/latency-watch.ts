@@ -19,9 +19,6 @@ export interface LatencyFigures {
   readonly worstDuring: number;
 }
 
-type WatchContext = Pick<PhaseContext, 'plan' | 'http' | 'clock' | 'mode' | 'fleet' | 'progress'> &
-  PhaseContext;
-
 const mostPlaces = 5;
 const baselineAnswers = 7;
 /** Seconds that taking the baseline of one place may take before fewer answers are enough. */
@@ -41,7 +38,7 @@ interface Place {
 }
 
 /** What is asked: reading `http` smoke tests, else the public URL; each a question that changes nothing. */
-function requestsOf(context: WatchContext): readonly HttpRequest[] {
+function requestsOf(context: PhaseContext): readonly HttpRequest[] {
   const { plan } = context;
   if (plan.publicUrl === undefined) return [];
   const checks = plan.smokeTest.checks
@@ -55,7 +52,7 @@ function requestsOf(context: WatchContext): readonly HttpRequest[] {
 }
 
 /** Takes the baseline, then watches until it is ended. */
-export async function watchLatency(context: WatchContext): Promise<LatencyWatch> {
+export async function watchLatency(context: PhaseContext): Promise<LatencyWatch> {
   const { clock, http, plan, progress } = context;
   const fromPlan = plan.runDbMaintenance.onlineMaxLatency;
   const places: Place[] = [];
@@ -128,7 +125,7 @@ function secondsOf(reply: HttpReply): number {
 
 /** The median answer before the work; `undefined` when the place does not answer well. */
 async function baseline(
-  { http, clock }: WatchContext,
+  { http, clock }: PhaseContext,
   request: HttpRequest,
 ): Promise<number | undefined> {
   const begun = clock.monotonicSeconds();
