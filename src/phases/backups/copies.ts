@@ -12,16 +12,15 @@ import type { PhaseContext } from '../phase.ts';
 import { requireDatabase } from '../requirements.ts';
 import { demandTime } from '../time-budget.ts';
 import {
-  backupIn,
   noteLimitBytes,
   noteOf,
   noteText,
   objectsOf,
   readNote,
-  windowIdIn,
   type BackupNote,
 } from './backup-note.ts';
 import { contentOf, digestOf, measured, textOf, type ByteDigest } from './byte-digest.ts';
+import { clearAwayLeftovers } from './copy-leftovers.ts';
 import { keeperOf } from './keeper.ts';
 
 const phase = 'backup-db';
@@ -105,7 +104,7 @@ function copyTo(
       return { ...head(settings, label, objects), bytes, sha256, encrypted, readBackAt };
     },
     perform: async () => {
-      await clearAway(context, destination, backup);
+      await clearAwayLeftovers(context, destination, backup);
       const digest = await sendArchive(context, receipt, { settings, destination });
       const readBackAt = context.clock.now().toISOString();
       const archive = {
@@ -164,42 +163,6 @@ async function noteTextAt(
 ): Promise<BackupNote | undefined> {
   const text = await textOf(destination.read(note), noteLimitBytes);
   return text === undefined ? undefined : readNote(text);
-}
-
-/**
- * Removes what is left of copies that were cut off: of this backup, and of windows that are in this record's history;
- * nobody else's. A whole copy of an earlier window has a note and stays.
- */
-async function clearAway(
-  context: PhaseContext,
-  destination: BackupDestination,
-  backup: string,
-): Promise<void> {
-  const { record } = context;
-  const { name } = record.status;
-  const over = new Set(await context.host.list(record.place.historyFolder));
-  const isLeft = (object: string): boolean => {
-    const of = backupIn(object);
-    const windowId = windowIdIn(of, name);
-    return of === backup || (windowId !== undefined && over.has(windowId));
-  };
-  const listed = (await destination.list()).map((object) => object.name);
-  const left = listed.filter(
-    (object) =>
-      isLeft(object) &&
-      (backupIn(object) === backup ||
-        (object !== `${backupIn(object)}.json` && !listed.includes(`${backupIn(object)}.json`))),
-  );
-  // The note first: what has none does not count.
-  left.sort((a, b) => Number(b.endsWith('.json')) - Number(a.endsWith('.json')));
-  for (const object of left) await destination.remove(object);
-  const parts = (await destination.sweep?.(isLeft)) ?? [];
-  const gone = [...left, ...parts];
-  if (gone.length > 0) {
-    context.progress.info(
-      `${destination.label}: removed what a run left that was cut off: ${gone.join(', ')}`,
-    );
-  }
 }
 
 /** Sends the packed backup and reads it back. */
