@@ -63,7 +63,8 @@ export async function worldOf(
 /** Takes the plan's secrets from the environment and masks them, before anything uses them. */
 export function secretsOf(plan: Plan, surroundings: Surroundings): Secrets {
   const secrets = resolveSecrets(plan, surroundings.environment);
-  for (const url of [secrets.databaseUrl ?? '', secrets.standbyUrl ?? '']) {
+  const { databaseUrl = '', standbyUrl = '', scratchUrl = '' } = secrets;
+  for (const url of [databaseUrl, standbyUrl, scratchUrl]) {
     // As it is written, before the URL is taken apart: a bad one is named in a message.
     const written = /:\/\/[^:/?#]*:([^@]*)@/.exec(url)?.[1] ?? '';
     for (const secret of [url, written]) if (secret !== '') surroundings.mask(secret);
@@ -79,13 +80,17 @@ export function secretsOf(plan: Plan, surroundings: Surroundings): Secrets {
 export function secretValues({
   databaseUrl,
   standbyUrl,
+  scratchUrl,
   bypassToken,
   sshPrivateKey,
 }: Secrets): readonly string[] {
-  const passwords = [databaseUrl, standbyUrl].map((url) =>
-    url === undefined ? undefined : parseConnection(url).password,
-  );
-  return [databaseUrl, standbyUrl, ...passwords, bypassToken, sshPrivateKey].filter(
+  const passwords = [
+    ...[databaseUrl, standbyUrl].map((url) =>
+      url === undefined ? undefined : parseConnection(url).password,
+    ),
+    scratchUrl === undefined ? undefined : parseScratch(scratchUrl).password,
+  ];
+  return [databaseUrl, standbyUrl, scratchUrl, ...passwords, bypassToken, sshPrivateKey].filter(
     (secret): secret is string => secret !== undefined && secret !== '',
   );
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { secretValues } from '../../src/assembly/world.ts';
 import { planSchema } from '../../src/plan/plan.ts';
 import { resolveSecrets, secretReferences } from '../../src/plan/secrets.ts';
 import { FailureError } from '../../src/ports/failure.ts';
@@ -26,6 +27,22 @@ describe('resolveSecrets', () => {
       bypassToken: token,
       commandEnvironment: {},
     });
+  });
+
+  test('takes the URL of the server for restore tests, and names it when it is missing', () => {
+    const elsewhere = planSchema.parse({ 'backup-db': { 'scratch-url': '$SCRATCH_URL' } });
+    const url = 'postgresql://tester:kept@db/postgres';
+    const secrets = resolveSecrets(elsewhere, { SCRATCH_URL: url });
+    expect(secrets.scratchUrl).toBe(url);
+    // What is masked and searched for: the URL as it is, and the password in it.
+    expect(secretValues(secrets)).toEqual([url, 'kept']);
+    expect(failure(() => resolveSecrets(elsewhere, {})).message).toContain(
+      'SCRATCH_URL (backup-db.scratch-url)',
+    );
+    const bad = { ...secrets, scratchUrl: 'postgresql://tester:k#pt@db/postgres' };
+    const refused = failure(() => secretValues(bad));
+    expect(refused.message).toContain('The URL of backup-db.scratch-url has a #');
+    expect(JSON.stringify(refused)).not.toContain('k#pt');
   });
 
   test('a plan without references needs none', () => {

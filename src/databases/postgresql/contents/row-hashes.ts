@@ -39,7 +39,9 @@ const tablesQuery = `SELECT json_build_object('name', format('%I.%I', n.nspname,
     'kind', CASE c.relkind WHEN 'm' THEN 'view' ELSE 'table' END, 'pages', c.relpages, 'condition', coalesce(e.condition, ''),
     'columns', (SELECT coalesce(json_agg(json_build_object('generated', a.attgenerated <> '',
         'expression', CASE WHEN ${baseType} = ANY (ARRAY[${hashedAsTheyAre.map((type) => `'${type}'`).join(', ')}]::regtype[]::oid[])
-          THEN format('%I::%s', a.attname, ${baseType}::regtype) ELSE format('%I::text COLLATE "C"', a.attname) END)
+          THEN format('%I::%s', a.attname, ${baseType}::regtype)
+          -- Padded to its length, which the cast to text would take off, slowly.
+          WHEN ${baseType} = 'bpchar'::regtype THEN format('%I::bpchar COLLATE "C"', a.attname) ELSE format('%I::text COLLATE "C"', a.attname) END)
         ORDER BY a.attname COLLATE "C"), '[]')
       FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'))::text
   FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace AND ${ofUsers()}
