@@ -10,7 +10,11 @@ const closed = { phase, closed: true } as const;
 /** The steps that take a restore point while the site is closed, for what they are expected to take. */
 export const takingSteps: Readonly<Record<RestorePointKind, readonly PredictableStep[]>> = {
   clone: [{ ...closed, step: 'clone', work: 'copy' }],
-  standby: [{ ...closed, step: 'stop-standby', work: 'moment' }],
+  standby: [
+    { ...closed, step: 'stop-standby', work: 'moment' },
+    { ...closed, step: 'catch-up-standby', work: 'moment', guessSeconds: 0.3 },
+    { ...closed, step: 'cut-off-standby', work: 'moment', guessSeconds: 0.1 },
+  ],
   dump: [
     { ...closed, step: 'dump-closed', work: 'dump' },
     { ...closed, step: 'restore-test-closed', work: 'restore' },
