@@ -30,6 +30,23 @@ describe('a record for an operator', () => {
     ]);
   });
 
+  test.each([
+    [{ keptUntil: at(90_000) }, `restore point: clone shop_mw_rp, kept until ${at(90_000)};`],
+    [{ droppedAt: at(60) }, `restore point: clone, dropped at ${at(60)};`],
+  ])('tells how long a restore point is there (%j)', (kept, words) => {
+    const restorePoint = {
+      kind: 'clone',
+      takenAt: at(41),
+      seconds: 1,
+      database: 'shop_mw_rp',
+      oid: 7,
+      bytes: 1,
+      ...kept,
+    } as const;
+    const status = statusOf({ state: 'reopened', restorePoint });
+    expect(describeRecord({ status, journal: [] })).toContain(words);
+  });
+
   test('has the last ten lines of the journal, newest last', () => {
     const { record } = goodWindow();
     const lines = describeRecord(record).split('\n');
