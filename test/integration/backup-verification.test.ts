@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { startCluster, type Cluster } from '../../rehearsal/cluster.ts';
 import { systemClock } from '../../src/clock/system-clock.ts';
 import { postgresql } from '../../src/databases/postgresql.ts';
+import { ageEncryption } from '../../src/encryption/age.ts';
 import { checkVerification } from '../../src/phases/backups/verification-checks.ts';
 import { verifiedBackup } from '../../src/phases/backups/verified-backup.ts';
 import type { PhaseContext } from '../../src/phases/phase.ts';
@@ -14,6 +16,7 @@ import { FakeWorld } from '../fixtures/fake-world.ts';
 import { failureFrom, PostgresqlBench, until } from '../fixtures/postgresql-bench.ts';
 import { forgetSubscription, makeRichDatabase, richRoles } from '../fixtures/rich-database.ts';
 
+const run = promisify(execFile);
 let bench: PostgresqlBench;
 let elsewhere: Cluster;
 let count = 0;
@@ -165,6 +168,33 @@ describe('a backup', () => {
     expect(receipt.restoreBasis).toBe('measured');
     expect(await leftDatabases()).toBe('');
   });
+
+  test.each(['checksum', 'restore-and-compare'] as const)(
+    'that was streamed and encrypted is proved by %s as well',
+    async (verify) => {
+      const keyFile = join(bench.folder, `key-${verify}`);
+      await run('age-keygen', ['-o', keyFile]);
+      const identity = await readFile(keyFile, 'utf8');
+      const recipient = /age1[0-9a-z]+/.exec(identity)?.[0] ?? '';
+      const made = await contextOf({ verify }, { database: bench.adapter('shop') });
+      const context = {
+        ...made,
+        fleet: { ...made.fleet, backups: bench.host },
+        encryption: () => ageEncryption([recipient], identity),
+      };
+      const receipt = await verifiedBackup(context, 'backup-db', 'online');
+      expect(receipt.verification?.observed.join('\n')).toContain(
+        verify === 'checksum'
+          ? 'the data of 1 tables can be read'
+          : '5000 rows in 1 tables by their hashes',
+      );
+      const files = (await bench.host.list(receipt.directory)).filter(
+        (name) => name !== 'manifest.json',
+      );
+      expect(files.every((name) => name.endsWith('.age'))).toBe(true);
+      expect(files).toHaveLength(verify === 'checksum' ? 1 : 2);
+    },
+  );
 
   test('that lost something is set aside, whatever its rows', async () => {
     const database = bench.adapter('shop');

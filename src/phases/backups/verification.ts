@@ -31,11 +31,7 @@ export interface BackupProof {
 }
 
 function dumpPlace(context: PhaseContext, { directory }: TakenDump): DumpPlace {
-  return {
-    directory,
-    keeper: keeperOf(context, {}),
-    encryption: context.encryption?.(),
-  };
+  return { directory, keeper: keeperOf(context, {}), encryption: context.encryption?.() };
 }
 
 type Moment = 'online' | 'closed';
