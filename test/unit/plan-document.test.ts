@@ -98,7 +98,7 @@ database:
     expect(
       problems('run-db-maintenance:\n  tasks:\n    - task: vacuum\n      files: /x\n'),
     ).toEqual([
-      'plan:4:7 run-db-maintenance.tasks.0.files: unknown key "files"; known here: task, id, lock-timeout, statement-timeout, stage, tables, analyze, full, consent',
+      'plan:4:7 run-db-maintenance.tasks.0.files: unknown key "files"; known here: task, id, lock-timeout, statement-timeout, when-late, when-held-back, stage, tables, analyze, full, consent',
     ]);
     expect(
       problems('run-db-maintenance:\n  tasks:\n    - task: reindex\n      concurently: true\n'),
