@@ -173,7 +173,8 @@ async function runUntilKilled(
 test('the journal of a killed window says where it stood', async () => {
   const plan = await writePlan(site);
   const runId = nextRun();
-  await runUntilKilled(plan, runId, 4, 1);
+  // After the two lines of the checkpoint right before closing.
+  await runUntilKilled(plan, runId, 4, 3);
   const journal = await readJournal(plan);
   expect(journal.at(-1)).toMatchObject({
     event: 'intent',
