@@ -72,7 +72,7 @@ export function postgresql(options: {
     setAllowConnections: (database, allow) => setAllowConnections(server, database, allow),
     seal: (database, withinSeconds) => seal(server, database, withinSeconds),
     endSessions: (database, withinSeconds) => endSessions(server, database, withinSeconds),
-    checkpoint: () => checkpoint(server),
+    checkpoint: (scratch) => checkpoint(server, scratch),
     clone: (source, target) => clone(server, source, target),
     rename: (from, to) => rename(server, from, to),
     applyProperties: (database, properties) => applyProperties(server, database, properties),

@@ -1,4 +1,5 @@
 import { runStep } from '../record/step.ts';
+import { databaseName } from './database-names.ts';
 import type { PhaseContext } from './phase.ts';
 import { needsRestorePoint } from './planned-changes.ts';
 import { planTasks } from './planned-tasks.ts';
@@ -24,22 +25,30 @@ export async function prepareClosedTasks(context: PhaseContext): Promise<void> {
   if (kind === 'standby') await prepareStandby(context);
 }
 
+const ways = {
+  asked: 'the server has written them',
+  'by-a-copy': 'the server has written them, for a small copy that was dropped again',
+  'not-allowed':
+    'the role may not ask for it (pg_checkpoint); the copy does it while the site is closed',
+} as const;
+
 /**
  * A copy of files begins with a checkpoint (manual, CREATE DATABASE: FILE_COPY), which writes all that was changed in
  * memory. Twice is cheap: the second time there is little left.
  */
 async function writeChangedPages(context: PhaseContext): Promise<void> {
-  const { database } = context;
+  const { database, record } = context;
   if (database === undefined) return;
   await runStep(context, phase, {
     id: 'checkpoint',
     title: 'Write changed pages before the site is closed',
     blast: 'none',
     observe: () => Promise.resolve(undefined),
-    perform: async () => ({ isAllowed: await database.checkpoint() }),
-    describe: ({ isAllowed }) =>
-      isAllowed
-        ? 'the server has written them'
-        : 'the role may not ask for it (pg_checkpoint); the copy does it while the site is closed',
+    perform: async () => ({
+      how: await database.checkpoint(
+        databaseName(database.name, record.status.windowId, 'scratch'),
+      ),
+    }),
+    describe: ({ how }) => ways[how],
   });
 }

@@ -289,9 +289,10 @@ export interface Database extends BackupProofs {
   endSessions(database: string, withinSeconds: number): Promise<number>;
   /**
    * Has the server write what it changed in memory, so that a copy right after it has less to write.
-   * @returns whether our role may ask for it
+   * @param scratch name of a database that may be made for a moment where our role may not ask by itself
+   * @returns how it was had; `not-allowed` when our role may do neither
    */
-  checkpoint(): Promise<boolean>;
+  checkpoint(scratch?: string): Promise<'asked' | 'by-a-copy' | 'not-allowed'>;
   /** Copies a database file by file where the server can; the copy allows no connections. */
   clone(source: string, target: string): Promise<DatabaseIdentity>;
   rename(from: string, to: string): Promise<void>;

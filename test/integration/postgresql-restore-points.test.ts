@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { mkdir } from 'node:fs/promises';
 import { giveTo, unprivilegedUser } from '../../rehearsal/unprivileged-user.ts';
 import type { Database, DatabaseProperties } from '../../src/ports/database.ts';
-import { failureFrom, PostgresqlBench } from '../fixtures/postgresql-bench.ts';
+import { failureFrom, PostgresqlBench, until } from '../fixtures/postgresql-bench.ts';
 
 let bench: PostgresqlBench;
 
@@ -240,5 +240,27 @@ describe('cloning', () => {
       bench.adapter(name, { user: 'carol' }).clone(name, `${name}_mw_point`),
     );
     expect(failure.code).toBe('database-permission-denied');
+  });
+});
+
+describe('a checkpoint', () => {
+  const checkpoints = `SELECT checkpoints_req FROM pg_stat_bgwriter`;
+
+  test.each([
+    ['a superuser', {}, 'asked'],
+    ['a role that may create databases', { user: 'owner' }, 'by-a-copy'],
+    ['any other role', { user: 'carol' }, 'not-allowed'],
+  ] as const)('is had by %s, and leaves nothing', async (_, login, how) => {
+    const name = await bench.database();
+    const before = Number(await bench.sql(checkpoints));
+    const scratch = `${name}_mw_x_scratch`;
+    expect(await bench.adapter(name, login).checkpoint(scratch)).toBe(how);
+    if (how !== 'not-allowed') {
+      await until(
+        async () => Number(await bench.sql(checkpoints)) > before,
+        'the server counts a checkpoint',
+      );
+    }
+    expect(await bench.adapter(name).identify({ name: scratch })).toBeUndefined();
   });
 });

@@ -88,7 +88,7 @@ describe('before the site is closed', () => {
 
   test('a role that may not ask for a checkpoint does without', async () => {
     facts({});
-    world.database.checkpoint = () => Promise.resolve(false);
+    world.database.checkpoint = () => Promise.resolve('not-allowed');
     const context = await contextOf([change]);
     await prepareClosedTasks(context);
     expect(context.record.journal.at(-1)?.detail).toMatch(/pg_checkpoint/);

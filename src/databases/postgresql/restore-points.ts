@@ -97,10 +97,34 @@ function missing(database: string): never {
   });
 }
 
-/** Asks for a checkpoint; false where our role may not: superusers may, and pg_checkpoint (since 15). */
-export async function checkpoint({ psql }: Server): Promise<boolean> {
+/**
+ * Has the server write what it changed in memory. Superusers may ask, and pg_checkpoint (since 15). Who may create databases gets one as
+ * well: a copy of files begins with it, whatever it copies (manual, CREATE DATABASE: FILE_COPY), and the empty
+ * template is small.
+ */
+export async function checkpoint(
+  server: Server,
+  scratch?: string,
+): Promise<'asked' | 'by-a-copy' | 'not-allowed'> {
+  const { psql } = server;
+  const on = { database: psql.maintenanceDatabase };
+  if (await isPermitted(psql.execute('CHECKPOINT', on))) return 'asked';
+  if (scratch === undefined) return 'not-allowed';
+  const { major } = await server.version();
+  // A killed run may have left one.
+  await drop(server, scratch);
   try {
-    await psql.execute('CHECKPOINT', { database: psql.maintenanceDatabase });
+    const strategy = major >= 15 ? ' STRATEGY FILE_COPY' : '';
+    const copy = `CREATE DATABASE ${quoteIdentifier(scratch)} TEMPLATE template0${strategy} ALLOW_CONNECTIONS false`;
+    return (await isPermitted(psql.execute(copy, on))) ? 'by-a-copy' : 'not-allowed';
+  } finally {
+    await drop(server, scratch);
+  }
+}
+
+async function isPermitted(work: Promise<void>): Promise<boolean> {
+  try {
+    await work;
     return true;
   } catch (error) {
     if (error instanceof StatementError && error.failure.code === 'database-permission-denied')
