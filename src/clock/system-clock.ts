@@ -13,21 +13,30 @@ function cancelled(): FailureError {
   });
 }
 
-function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+function pause(
+  milliseconds: number,
+  signal: AbortSignal | undefined,
+  until: AbortSignal | undefined,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (signal?.aborted === true) {
-      reject(cancelled());
-      return;
-    }
-    const onAbort = (): void => {
+    const leave = (): void => {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', onCancel);
+      until?.removeEventListener('abort', onEnough);
+    };
+    const onCancel = (): void => {
+      leave();
       reject(cancelled());
     };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', onAbort);
+    const onEnough = (): void => {
+      leave();
       resolve();
-    }, milliseconds);
-    signal?.addEventListener('abort', onAbort, { once: true });
+    };
+    const timer = setTimeout(onEnough, milliseconds);
+    signal?.addEventListener('abort', onCancel, { once: true });
+    until?.addEventListener('abort', onEnough, { once: true });
+    if (signal?.aborted === true) onCancel();
+    else if (until?.aborted === true) onEnough();
   });
 }
 
@@ -39,13 +48,13 @@ export function systemClock(signal?: AbortSignal): Clock {
   return {
     now: () => new Date(),
     monotonicSeconds: () => performance.now() / 1000,
-    wait: async (seconds) => {
+    wait: async (seconds, until) => {
       let rest = Math.max(0, seconds * 1000);
       do {
         const slice = Math.min(rest, longestTimerMilliseconds);
-        await pause(slice, signal);
+        await pause(slice, signal, until);
         rest -= slice;
-      } while (rest > 0);
+      } while (rest > 0 && until?.aborted !== true);
     },
   };
 }

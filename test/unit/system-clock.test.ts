@@ -18,6 +18,20 @@ describe('the system clock', () => {
     expect(now).toBeLessThanOrEqual(Date.now());
   });
 
+  test('a wait that nobody needs any more ends quietly, and leaves no timer', async () => {
+    const timers = (): number =>
+      process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const clock = systemClock();
+    const enough = new AbortController();
+    const before = timers();
+    const waiting = clock.wait(90 * 24 * 3600, enough.signal);
+    expect(timers()).toBe(before + 1);
+    enough.abort();
+    await waiting;
+    await clock.wait(3600, enough.signal);
+    expect(timers()).toBe(before);
+  });
+
   test('a wait of months does not end at once; a cancelled run ends it', async () => {
     const cancelling = new AbortController();
     const clock = systemClock(cancelling.signal);

@@ -198,15 +198,17 @@ async function watch(
     lockTimeoutSeconds > 0
       ? Math.max(shortestLookSeconds, Math.min(lookSeconds, lockTimeoutSeconds / 3))
       : lookSeconds;
-  const ended = query.then(
-    () => true,
-    () => true,
-  );
+  const end = new AbortController();
+  const isOver = (): true => {
+    end.abort();
+    return true;
+  };
+  const ended = query.then(isOver, isOver);
   const endedWithin = (seconds: number): Promise<boolean> =>
     Promise.race([
       ended,
-      clock.wait(seconds).then(
-        () => false,
+      clock.wait(seconds, end.signal).then(
+        () => end.signal.aborted,
         // The run is being cancelled; the statement's own end tells that.
         () => true,
       ),
