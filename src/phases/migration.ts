@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import type { TaskSettings } from '../plan/settings/run-db-maintenance.ts';
-import type { MigrationFile, TaskOptions, TaskResult } from '../ports/database.ts';
+import type { Database, MigrationFile, TaskResult } from '../ports/database.ts';
 import { fail } from '../ports/failure.ts';
 import type { PhaseContext } from './phase.ts';
 import { requireDatabase } from './requirements.ts';
@@ -8,12 +8,13 @@ import { selectedHosts } from './selected-hosts.ts';
 import { folderFor, variablesNamed } from './tool-surroundings.ts';
 
 type MigrateTask = Extract<TaskSettings, { task: 'migrate' }>;
+type MigrateOptions = Omit<Parameters<Database['migrate']>[1], 'checksumTable'>;
 
 /** Changes the schema by the plan's SQL files, or by the user's own tool. */
 export async function migrate(
   context: PhaseContext,
   task: MigrateTask,
-  options: TaskOptions,
+  options: MigrateOptions,
 ): Promise<TaskResult> {
   const { command, files = '', checksumTable } = task;
   if (command !== undefined) return migrateByCommand(context, task, command);

@@ -5,7 +5,7 @@ import { onTerms } from './online/guarded.ts';
 import type { PhaseContext } from './phase.ts';
 import type { PlannedTask } from './planned-tasks.ts';
 import { requireDatabase } from './requirements.ts';
-import { requireConsent, unconsented } from './task-consent.ts';
+import { requireConsent, unconsented, unconsentedIn } from './task-consent.ts';
 import { archiveOptions, limitsOf } from './task-options.ts';
 import { withinReserve } from './time-budget.ts';
 
@@ -60,9 +60,13 @@ async function perform(
         expect: task.expect,
       });
     case 'migrate':
-      // Tasks before this one take their time: the files are read as they are now.
-      requireConsent(await unconsented(context, planned));
-      return migrate(context, task, options);
+      return migrate(context, task, {
+        ...options,
+        // Tasks before this one take their time: what is about to run is read as it is now.
+        onPending: (pending) => {
+          requireConsent(unconsentedIn(context, planned, pending));
+        },
+      });
     case 'archive': {
       const place = { windowId: record.status.windowId, taskId: planned.id };
       return database.archive({ ...options, ...archiveOptions(limits, task, place) });

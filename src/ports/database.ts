@@ -321,7 +321,11 @@ export interface Database extends BackupProofs {
   /** Applies the files that the checksum table does not have yet, in order; refuses a changed one before anything runs. */
   migrate(
     files: readonly MigrationFile[],
-    options: TaskOptions & { readonly checksumTable: string },
+    options: TaskOptions & {
+      readonly checksumTable: string;
+      /** Called with the files that are about to be applied; what it throws is thrown before anything is changed. */
+      readonly onPending?: (pending: readonly MigrationFile[]) => void;
+    },
   ): Promise<TaskResult>;
   /** Runs statements; with `expect`, a query that must return `true` afterwards. */
   runSql(

@@ -57,6 +57,77 @@ describe('migrate', () => {
     expect(more.figures).toEqual({ 'migrations-applied': 1, 'migrations-total': 3 });
   });
 
+  test('needs one session for each file and one besides, and one to say what is pending', async () => {
+    const database = await cluster.database();
+    let sessions = 0;
+    const tasks = database.tasks({
+      onStart: () => {
+        sessions += 1;
+      },
+    });
+    const sessionsOf = async (work: () => Promise<unknown>): Promise<number> => {
+      const before = sessions;
+      await work();
+      return sessions - before;
+    };
+    // While the site is closed each start of psql, with its login, is time that the public waits.
+    const files = [people, email];
+    expect(await sessionsOf(() => tasks.pendingMigrations(files, options))).toBe(1);
+    expect(await sessionsOf(() => tasks.migrate(files, options))).toBe(3);
+    expect(await sessionsOf(() => tasks.pendingMigrations(files, options))).toBe(1);
+    expect(await sessionsOf(() => tasks.migrate(files, options))).toBe(1);
+    const more = file('004_index.sql', '-- no-transaction\nVACUUM people;');
+    expect(await sessionsOf(() => tasks.migrate([...files, more], options))).toBe(2);
+  });
+
+  test('shows what is pending before anything is changed, and ends by what that throws', async () => {
+    const database = await cluster.database();
+    const refused = database.tasks().migrate([people, email], {
+      ...options,
+      onPending: (pending) => {
+        throw new Error(pending.map(({ name }) => name).join());
+      },
+    });
+    await expect(refused).rejects.toThrow('001_people.sql,003_email.sql');
+    expect(await database.sql(`SELECT to_regclass('maintenance_window_migrations') IS NULL`)).toBe(
+      't',
+    );
+    // The lock is free again.
+    expect((await database.tasks().migrate([people], options)).figures['migrations-applied']).toBe(
+      1,
+    );
+  });
+
+  test('hands no SET on to the next file, but the defaults that a file gives', async () => {
+    const database = await cluster.database();
+    const first = file(
+      '001_defaults.sql',
+      `CREATE SCHEMA app;
+       SET work_mem = '77MB';
+       ALTER DATABASE "${database.name.replaceAll('"', '""')}" SET search_path = app, public;`,
+    );
+    const second = file(
+      '002_next.sql',
+      `CREATE TABLE seen AS SELECT current_setting('work_mem') AS work_mem;`,
+    );
+    await database.tasks().migrate([first, second], options);
+    expect(await database.sql(`SELECT count(*) FROM app.seen WHERE work_mem <> '77MB'`)).toBe('1');
+  });
+
+  test.each([
+    ['', ''],
+    [' without transaction', '-- no-transaction\n'],
+  ])('a file%s may end all other sessions: the proof is read in a new one', async (_, head) => {
+    const database = await cluster.database();
+    const alone = file(
+      '001_alone.sql',
+      `${head}SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+    );
+    const result = await database.tasks().migrate([alone, people], options);
+    expect(result.figures['migrations-applied']).toBe(2);
+  });
+
   test('takes a schema-qualified, hostile name for its table', async () => {
     const database = await cluster.database('CREATE SCHEMA "o\'dd ""schema"');
     const checksumTable = `"o'dd ""schema"."drop table x; -- $$ :a"`;

@@ -38,11 +38,18 @@ export interface TaskDatabase {
   /** Runs SQL as the superuser, returns what psql printed. */
   sql(text: string): Promise<string>;
   /** psql as a role (default: the superuser), with its own name in pg_stat_activity. */
-  psql(options?: { user?: string; application?: string; signal?: AbortSignal }): Psql;
+  psql(options?: {
+    user?: string;
+    application?: string;
+    signal?: AbortSignal;
+    /** Called before each start of psql, which is one session each. */
+    onStart?: () => void;
+  }): Psql;
   tasks(options?: {
     user?: string;
     signal?: AbortSignal;
     windowId?: string;
+    onStart?: () => void;
     /** Where client programs are looked for; default: those of the cluster. */
     folders?: readonly string[];
   }): ReturnType<typeof postgresqlTasks>;
@@ -80,20 +87,23 @@ export class TaskCluster {
     const sql = (text: string): Promise<string> => cluster.psql(text, { database: name });
     if (setUp !== '') await sql(setUp);
 
-    const psql: TaskDatabase['psql'] = ({ user, application, signal } = {}) =>
+    const psql: TaskDatabase['psql'] = ({ user, application, signal, onStart } = {}) =>
       createPsql({
         host: localHost({ environment: {}, ...(signal === undefined ? {} : { signal }) }),
         database: name,
-        client: async (program, args, database) => ({
-          argv: [join(cluster.binFolder, program), ...args],
-          env: {
-            ...cluster.psqlEnvironment({
-              database,
-              ...(user === undefined ? {} : { user, password: user }),
-            }),
-            PGAPPNAME: application ?? 'maintenance-window',
-          },
-        }),
+        client: async (program, args, database) => {
+          onStart?.();
+          return {
+            argv: [join(cluster.binFolder, program), ...args],
+            env: {
+              ...cluster.psqlEnvironment({
+                database,
+                ...(user === undefined ? {} : { user, password: user }),
+              }),
+              PGAPPNAME: application ?? 'maintenance-window',
+            },
+          };
+        },
       });
     return {
       name,

@@ -230,6 +230,24 @@ describe('SQL that the plan does not consent to', () => {
     });
     expect(world.effects).toEqual([]);
   });
+
+  test('of a migration is asked for again when its turn comes, of what is pending then', async () => {
+    const context = await contextWith([{ task: 'migrate', files: '/m' }], closed);
+    await world.host.makeDirectory('/m', 0o755);
+    await world.host.writeFile('/m/1.sql', 'drop table log', { mode: 0o644 });
+    const database: typeof world.database = {
+      ...world.database,
+      pendingMigrations: async () => [],
+      migrate: async (files, options) => {
+        options.onPending?.(files);
+        return world.database.migrate(files, options);
+      },
+    };
+    const refused = await runDbMaintenance({ ...context, database }, { stage: 'closed' });
+    expect(refused).toMatchObject({ kind: 'failed', failure: { code: 'consent-missing' } });
+    expect(world.effects).not.toContain('migrate');
+    expect(context.record.journal.at(-1)).toMatchObject({ step: 'task-migrate', event: 'failed' });
+  });
 });
 
 test('advice is kept in the record', async () => {

@@ -32,6 +32,11 @@ export interface PsqlSession {
   abort(): Promise<void>;
 }
 
+/** What queries are asked of: rows, each an object by column name, checked against a schema. */
+export interface RowReader {
+  rows<T>(sql: string, schema: z.ZodType<T>): Promise<T[]>;
+}
+
 /** psql on one server. SQL goes through standard input, secrets through the environment. */
 export interface Psql {
   /** The application's database. */
@@ -173,10 +178,9 @@ export function createPsql({ host, database, client }: PsqlParts): Psql {
       await run(sql, options, false);
     },
     async rows(sql, schema, options = {}) {
-      const query = `SELECT coalesce(pg_catalog.json_agg(pg_catalog.row_to_json(mw_rows_)), '[]'::json) FROM (\n${sql}\n) AS mw_rows_`;
       const { first = [], ...rest } = options;
       const result = await run(
-        [...first, query],
+        [...first, asJson(sql)],
         { ...rest, settings: { search_path: 'pg_catalog', ...rest.settings } },
         true,
       );
@@ -190,6 +194,20 @@ export function createPsql({ host, database, client }: PsqlParts): Psql {
         return openSession(session, on, settingsOf(options));
       }),
   };
+}
+
+/**
+ * Queries in a held session, under its own `search_path`.
+ * @throws StatementError, FailureError `database-answer-unexpected`
+ */
+export function rowsOf(session: PsqlSession): RowReader {
+  return {
+    rows: async (sql, schema) => readRows((await session.query(asJson(sql))).join('\n'), schema),
+  };
+}
+
+function asJson(sql: string): string {
+  return `SELECT coalesce(pg_catalog.json_agg(pg_catalog.row_to_json(mw_rows_)), '[]'::pg_catalog.json) FROM (\n${sql}\n) AS mw_rows_`;
 }
 
 function readRows<T>(stdout: string, schema: z.ZodType<T>): T[] {

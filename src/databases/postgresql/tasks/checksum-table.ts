@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { fail } from '../../../ports/failure.ts';
-import type { Psql } from '../psql.ts';
+import { rowsOf, type PsqlSession, type RowReader } from '../psql.ts';
 import { quoteLiteral, quoteQualified } from '../quoting.ts';
-import { findRelation } from './chosen-tables.ts';
 import type { RecordedMigration } from './migration-plan.ts';
 import { parseQualifiedName } from './qualified-name.ts';
 
@@ -16,21 +15,32 @@ export interface ChecksumTable {
 }
 
 /**
- * Finds the table, or says where it is to be made.
+ * Finds the table, or says where it is to be made; a name without schema is looked up on the role's search_path.
+ * @param session one as it begins; names without schema are the server's own in it from then on
  * @throws FailureError `database-name-refused`; `database-checksum-table-unknown` when something else has the name
  */
-export async function findChecksumTable(psql: Psql, text: string): Promise<ChecksumTable> {
-  const found = await findRelation(psql, text, 'The checksum table');
+export async function findChecksumTable(
+  session: PsqlSession,
+  text: string,
+): Promise<ChecksumTable> {
   const given = parseQualifiedName(text, 'The checksum table');
+  const quoted =
+    given.schema === undefined
+      ? quoteQualified(given.name)
+      : quoteQualified(given.schema, given.name);
+  const [place] = await rowsOf(session).rows(
+    `SELECT pg_catalog.to_regclass(${quoteLiteral(quoted)})::pg_catalog.oid::pg_catalog.text AS oid,
+       pg_catalog.current_schema() AS "creationSchema"`,
+    z.object({ oid: z.string().nullable(), creationSchema: z.string().nullable() }),
+  );
+  await session.query(`SELECT FROM pg_catalog.set_config('search_path', 'pg_catalog', false)`);
+  const oid = place?.oid ?? undefined;
+  const found = oid === undefined ? undefined : await describeTable(session, oid);
   if (found === undefined) {
-    const schema = given.schema ?? (await creationSchema(psql));
+    const schema = given.schema ?? place?.creationSchema ?? refusePlaceless();
     return { name: quoteQualified(schema, given.name), exists: false };
   }
-  const rows = await psql.rows(
-    `SELECT attname AS name FROM pg_attribute WHERE attrelid = ${found.oid} AND attnum > 0 AND NOT attisdropped`,
-    z.object({ name: z.string() }),
-  );
-  const missing = columns.filter((column) => !rows.some(({ name }) => name === column));
+  const missing = columns.filter((column) => !found.columns.includes(column));
   const name = quoteQualified(found.schema, given.name);
   if (missing.length > 0 || found.relkind !== 'r') {
     fail({
@@ -46,19 +56,20 @@ export async function findChecksumTable(psql: Psql, text: string): Promise<Check
   return { name, exists: true };
 }
 
-/** Where the role creates what it names without a schema. */
-async function creationSchema(psql: Psql): Promise<string> {
-  const session = await psql.start();
-  try {
-    const [line] = await session.query(
-      `SELECT pg_catalog.json_build_object('schema', pg_catalog.current_schema())`,
-    );
-    const { schema } = z.object({ schema: z.string().nullable() }).parse(JSON.parse(line ?? '{}'));
-    if (schema !== null) return schema;
-  } finally {
-    await session.close();
-  }
-  return fail({
+/** `undefined` when it was dropped meanwhile. */
+async function describeTable(session: PsqlSession, oid: string) {
+  const [row] = await rowsOf(session).rows(
+    `SELECT n.nspname AS schema, c.relkind::text AS relkind, ARRAY(
+       SELECT attname::text FROM pg_attribute
+       WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) AS columns
+     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = ${oid}`,
+    z.object({ schema: z.string(), relkind: z.string(), columns: z.array(z.string()) }),
+  );
+  return row;
+}
+
+function refusePlaceless(): never {
+  fail({
     code: 'database-name-refused',
     message:
       'No schema of the role’s search path exists, so a checksum table without schema has no place.',
@@ -98,8 +109,8 @@ WHERE name OPERATOR(pg_catalog.=) ${quoteLiteral(name)} RETURNING 1`;
 }
 
 /** All rows, by time. */
-export async function readRecords(psql: Psql, table: string): Promise<RecordedMigration[]> {
-  return psql.rows(
+export async function readRecords(reader: RowReader, table: string): Promise<RecordedMigration[]> {
+  return reader.rows(
     `SELECT name, sha256, state, applied_at::text AS "startedAt" FROM ${table} ORDER BY applied_at, name`,
     z.object({
       name: z.string(),

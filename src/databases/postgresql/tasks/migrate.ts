@@ -1,6 +1,6 @@
 import type { Database, MigrationFile, TaskResult } from '../../../ports/database.ts';
 import { fail, FailureError } from '../../../ports/failure.ts';
-import type { Psql } from '../psql.ts';
+import { rowsOf, type Psql, type PsqlSession } from '../psql.ts';
 import { StatementError } from '../statement-failure.ts';
 import {
   completeSql,
@@ -10,7 +10,7 @@ import {
   readRecords,
 } from './checksum-table.ts';
 import { counted } from './counted.ts';
-import { planMigrations, refusalOf } from './migration-plan.ts';
+import { planMigrations, refusalOf, type RecordedMigration } from './migration-plan.ts';
 import { lockMigrations } from './migrator-lock.ts';
 import { withSession, type TaskSession, type TaskTools } from './task-session.ts';
 import { checkUserSql } from './user-sql.ts';
@@ -28,18 +28,25 @@ export async function migrate(
   files: readonly MigrationFile[],
   options: MigrateOptions,
 ): Promise<TaskResult> {
-  const { psql } = tools;
   const lock = await lockMigrations(tools);
   try {
-    const { table, plan } = await planned(psql, files, options.checksumTable);
+    const { table, plan } = await planned(lock, files, options.checksumTable);
+    options.onPending?.(plan.pending);
 
-    if (!table.exists) await createTable(tools, options, table.name);
-    for (const [at, file] of plan.pending.entries()) {
-      options.onProgress?.(`migrate ${file.name} (${at + 1} of ${plan.pending.length})`);
-      const before = plan.pending.slice(0, at).map(({ name }) => name);
-      await apply(tools, options, table.name, file, before);
+    const run: Run = { ...tools, lock, table: table.name };
+    if (!table.exists && plan.pending.length === 0) {
+      await withSession(tools, options, (session) => createTable(session, table.name));
     }
-    await prove(tools, table.name, files);
+    for (const [at, file] of plan.pending.entries()) {
+      const before = plan.pending.slice(0, at).map(({ name }) => name);
+      // A session of its own, so that no SET of one file reaches the next, and a default that one gives to the role does.
+      await withSession(tools, options, async (session) => {
+        if (at === 0 && !table.exists) await createTable(session, table.name);
+        options.onProgress?.(`migrate ${file.name} (${at + 1} of ${plan.pending.length})`);
+        await apply(run, session, file, before);
+      });
+    }
+    await prove(run, files);
     const names = plan.pending.map(({ name }) => name);
     return {
       summary:
@@ -54,10 +61,22 @@ export async function migrate(
   }
 }
 
+/** A migrator at work. */
+interface Run extends Pick<MigrateTools, 'psql' | 'windowId'> {
+  /** The session that keeps others out. */
+  readonly lock: PsqlSession;
+  /** The checksum table, quoted for SQL. */
+  readonly table: string;
+}
+
 /** What is to be applied, all files of it checked. */
-async function planned(psql: Psql, files: readonly MigrationFile[], checksumTable: string) {
-  const table = await findChecksumTable(psql, checksumTable);
-  const records = table.exists ? await readRecords(psql, table.name) : [];
+async function planned(
+  session: PsqlSession,
+  files: readonly MigrationFile[],
+  checksumTable: string,
+) {
+  const table = await findChecksumTable(session, checksumTable);
+  const records = table.exists ? await readRecords(rowsOf(session), table.name) : [];
   const plan = planMigrations(files, records);
   if (plan.kind !== 'apply') throw new FailureError(refusalOf(plan, table.name));
   for (const file of plan.pending) checkFile(file);
@@ -70,7 +89,12 @@ export async function pendingMigrations(
   files: readonly MigrationFile[],
   checksumTable: string,
 ): Promise<readonly MigrationFile[]> {
-  return (await planned(psql, files, checksumTable)).plan.pending;
+  const session = await psql.start();
+  try {
+    return (await planned(session, files, checksumTable)).plan.pending;
+  } finally {
+    await session.close();
+  }
 }
 
 function show(file: MigrationFile): string {
@@ -91,29 +115,20 @@ function checkFile(file: MigrationFile): void {
   }
 }
 
-async function createTable(
-  tools: MigrateTools,
-  options: MigrateOptions,
-  table: string,
-): Promise<void> {
-  await withSession(tools, options, (session) =>
-    session.run(createTableSql(table), {
-      what: `Creating the checksum table ${table}`,
-      state: 'Nothing was changed.',
-    }),
-  );
+async function createTable(session: TaskSession, table: string): Promise<void> {
+  await session.run(createTableSql(table), {
+    what: `Creating the checksum table ${table}`,
+    state: 'Nothing was changed.',
+  });
 }
 
-/** Applies one file in a session of its own, so that no SET of one file reaches the next. */
 async function apply(
-  tools: MigrateTools,
-  options: MigrateOptions,
-  table: string,
+  run: Run,
+  session: TaskSession,
   file: MigrationFile,
   before: readonly string[],
 ): Promise<void> {
-  const how = file.withoutTransaction ? applyOutside : applyInside;
-  await withSession(tools, options, (session) => how(tools, session, table, file, before));
+  await (file.withoutTransaction ? applyOutside : applyInside)(run, session, file, before);
 }
 
 function appliedBefore(before: readonly string[]): string {
@@ -123,16 +138,16 @@ function appliedBefore(before: readonly string[]): string {
 }
 
 async function applyInside(
-  tools: MigrateTools,
+  run: Run,
   session: TaskSession,
-  table: string,
   file: MigrationFile,
   before: readonly string[],
 ): Promise<void> {
+  const { table } = run;
   const state = `The file’s transaction was rolled back and left nothing. ${appliedBefore(before)}`;
   const what = show(file);
   await session.run('BEGIN', { what: `BEGIN of ${what}`, state });
-  await claim(tools, session, table, file, 'applied', state);
+  await claim(run, session, file, 'applied', state);
   await runFile(session, file, state);
   await session.run(backToOurRole, { what: `RESET ROLE after ${what}`, state });
   const completed = await session.run(completeSql(table, file.name), {
@@ -156,24 +171,17 @@ async function applyInside(
 }
 
 async function applyOutside(
-  tools: MigrateTools,
+  run: Run,
   session: TaskSession,
-  table: string,
   file: MigrationFile,
   before: readonly string[],
 ): Promise<void> {
+  const { table } = run;
   const what = show(file);
   const state =
     `The file runs without a transaction: its statements before the failing one are done and stay, ` +
     `and ${table} has it as applying, so that the next run asks for a decision. ${appliedBefore(before)}`;
-  await claim(
-    tools,
-    session,
-    table,
-    file,
-    'applying',
-    `The file did not start. ${appliedBefore(before)}`,
-  );
+  await claim(run, session, file, 'applying', `The file did not start. ${appliedBefore(before)}`);
   await runFile(session, file, state);
   await session.run(backToOurRole, { what: `RESET ROLE after ${what}`, state });
   await session.run(completeSql(table, file.name), {
@@ -181,7 +189,7 @@ async function applyOutside(
     state: `All statements of the file are done, but ${table} has it as applying. ${appliedBefore(before)}`,
   });
   // Seen from another session: a file that leaves a transaction open takes our update with it.
-  const record = (await readRecords(tools.psql, table)).find(({ name }) => name === file.name);
+  const record = (await recordsNow(run)).find(({ name }) => name === file.name);
   if (record?.state !== 'applied') {
     fail({
       code: 'database-migration-transaction-left-open',
@@ -197,14 +205,13 @@ const backToOurRole = 'RESET SESSION AUTHORIZATION; RESET ROLE';
 
 /** Writes the file's row before the file runs: whoever comes second is stopped by the primary key. */
 async function claim(
-  tools: MigrateTools,
+  { table, windowId }: Run,
   session: TaskSession,
-  table: string,
   file: MigrationFile,
   state: 'applied' | 'applying',
   stateNow: string,
 ): Promise<void> {
-  const row = { name: file.name, sha256: file.sha256, state, windowId: tools.windowId };
+  const row = { name: file.name, sha256: file.sha256, state, windowId };
   try {
     await session.run(insertSql(table, row), {
       what: `Entering ${show(file)} in ${table}`,
@@ -231,13 +238,20 @@ async function runFile(session: TaskSession, file: MigrationFile, state: string)
   await session.run(sqlOf(file), { what, state });
 }
 
+/** A file may have run for hours, and the idle session been lost or ended meanwhile: then a new one reads. */
+async function recordsNow({ psql, lock, table }: Run): Promise<readonly RecordedMigration[]> {
+  try {
+    return await readRecords(rowsOf(lock), table);
+  } catch (error) {
+    if (!(error instanceof StatementError)) throw error;
+    return readRecords(psql, table);
+  }
+}
+
 /** @throws FailureError `database-migrations-unproved` unless the table lists exactly the files, all applied */
-async function prove(
-  { psql }: MigrateTools,
-  table: string,
-  files: readonly MigrationFile[],
-): Promise<void> {
-  const records = await readRecords(psql, table);
+async function prove(run: Run, files: readonly MigrationFile[]): Promise<void> {
+  const { table } = run;
+  const records = await recordsNow(run);
   const plan = planMigrations(files, records);
   if (plan.kind === 'apply' && plan.pending.length === 0) return;
   const problem =

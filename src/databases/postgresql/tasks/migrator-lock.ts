@@ -19,9 +19,6 @@ const secondsBetweenTries = 0.2;
 export async function lockMigrations(tools: TaskTools): Promise<PsqlSession> {
   const session = await tools.psql.start();
   try {
-    await session.query(
-      `SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'idle_session_timeout'`,
-    );
     for (let attempt = 1; attempt <= tries; attempt += 1) {
       const [locked] = await session.query(
         `SELECT pg_catalog.pg_try_advisory_lock(${classId}, ${objectId})`,
