@@ -184,6 +184,7 @@ describe('window.yml', () => {
             ? [
                 'DATABASE_URL',
                 'STANDBY_URL',
+                'SCRATCH_URL',
                 'MAINTENANCE_BYPASS_TOKEN',
                 'SSH_PRIVATE_KEY',
                 ...(['$/preflight', '$/backup-db'].includes(uses) ? forCopies : []),
