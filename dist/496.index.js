@@ -19,12 +19,14 @@ var external_node_path_ = __webpack_require__(76760);
 var absolute_path = __webpack_require__(4680);
 // EXTERNAL MODULE: ./lib/hosts/host-failure.js
 var host_failure = __webpack_require__(53486);
+// EXTERNAL MODULE: ./lib/hosts/pipeline.js + 1 modules
+var pipeline = __webpack_require__(71525);
 // EXTERNAL MODULE: ./lib/ports/failure.js
 var failure = __webpack_require__(69554);
 // EXTERNAL MODULE: ./lib/hosts/command-failure.js
 var command_failure = __webpack_require__(24445);
-// EXTERNAL MODULE: ./lib/hosts/local-process.js + 2 modules
-var local_process = __webpack_require__(60573);
+// EXTERNAL MODULE: ./lib/hosts/local-process.js + 3 modules
+var local_process = __webpack_require__(82843);
 ;// CONCATENATED MODULE: ./lib/hosts/far/far-group.js
 /**
  * Ends a process group: SIGTERM, SIGKILL for who is still there two seconds later, and a second for the kernel.
@@ -191,7 +193,7 @@ class FarRelay {
     #onBegun = () => undefined;
     #onOver = () => undefined;
     constructor(carrier, channel, command, options, mark) {
-        this.program = command.argv[0];
+        this.program = options.label ?? command.argv[0];
         this.#carrier = carrier;
         this.#channel = channel;
         this.#options = options;
@@ -235,7 +237,7 @@ class FarRelay {
             return this.#unsure('it had not answered yet');
         try {
             const order = { argv: ['sh', '-c', endGroupScript, 'sh', String(group), boot] };
-            const { exitCode } = await runFar(this.#carrier, { ...order, timeoutSeconds: endSeconds }, { ...this.#options, kind: 'control', signal: undefined, onBytes: undefined });
+            const { exitCode } = await runFar(this.#carrier, { ...order, timeoutSeconds: endSeconds }, { environment: this.#options.environment, kind: 'control' });
             if (exitCode === 0)
                 return undefined;
             return exitCode === 1 ? this.#left(group) : this.#unsure('the order to end it failed');
@@ -293,7 +295,7 @@ function seconds(count) {
  * or did not begin
  */
 async function beginFar(carrier, command, options, interactive) {
-    const program = command.argv[0];
+    const program = options.label ?? command.argv[0];
     for (let attempt = 1;; attempt += 1) {
         // Begins with a byte that texts do not have, so that hardly anything is held back for looking like it.
         const mark = `\u001e${(0,external_node_crypto_.randomBytes)(16).toString('hex')}`;
@@ -313,6 +315,7 @@ async function beginFar(carrier, command, options, interactive) {
         }, {
             environment: options.environment,
             relay,
+            ...(options.ends === undefined ? {} : { ends: options.ends }),
             ...(options.signal === undefined ? {} : { signal: options.signal }),
         }, interactive);
         const outcome = process.result.then(() => undefined, (error) => (error instanceof Error ? error : new Error(String(error))));
@@ -570,6 +573,7 @@ class ToolError extends Error {
 
 
 
+
 /** Exit codes of the file scripts beside 0 and 1. */
 const undurable = 3;
 const halfWritten = 4;
@@ -612,6 +616,9 @@ function farHost(carrier, options) {
         name: carrier.name,
         run,
         start: (command) => beginFar(carrier, command, { kind: 'session', environment, signal }, true),
+        pipe: (stages, ends) => (0,pipeline/* runPipeline */.a)(carrier.name, 
+        // A session waits for nobody: whoever feeds it may need a channel too.
+        (command, how) => beginFar(carrier, command, { kind: 'session', environment, signal, ...how }, false), stages, ends),
         readFile: (path) => attempt(`read ${path}`, 'Nothing was changed.', () => whenThere(bytesOf(readScript, (0,absolute_path/* absolutePath */.H)(path)))),
         writeFile: (path, bytes, how) => attempt(`write ${path}`, 'The file is as it was before.', () => change(writeScript, writing((0,absolute_path/* absolutePath */.H)(path), bytes, how), bytes), published(`${path} has its new contents`)),
         createFile: (path, bytes, how) => attempt(`create ${path}`, 'The file was not created.', async () => {
@@ -710,162 +717,6 @@ function writing(path, bytes, how) {
 }
 function withoutSlash(path) {
     return path.replace(/(?<=.)\/+$/, '');
-}
-
-
-/***/ }),
-
-/***/ 57715:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
-
-
-// EXPORTS
-__webpack_require__.d(__webpack_exports__, {
-  rR: () => (/* binding */ headerOf),
-  wG: () => (/* binding */ loader),
-  r0: () => (/* binding */ loaderCommand)
-});
-
-// EXTERNAL MODULE: ./lib/ports/failure.js
-var failure = __webpack_require__(69554);
-;// CONCATENATED MODULE: ./lib/hosts/far/line-encoding.js
-
-/**
- * A value as one line of printable ASCII for `read -r` and the shell's `printf %b`: every other byte, and the
- * backslash, as `\0ooo` (POSIX, printf). Nothing in it has a meaning to a shell, for no shell ever parses it.
- * @throws FailureError for a NUL, which neither arguments nor the environment can hold
- */
-function encodeLine(value, what) {
-    const bytes = typeof value === 'string' ? Buffer.from(value, 'utf8') : value;
-    let line = '';
-    for (const byte of bytes) {
-        if (byte === 0)
-            refuseNul(what);
-        const plain = byte >= 0x20 && byte < 0x7f && byte !== 0x5c;
-        line += plain ? String.fromCharCode(byte) : `\\0${byte.toString(8).padStart(3, '0')}`;
-    }
-    return line;
-}
-function refuseNul(what) {
-    return (0,failure/* fail */.fJ)({
-        code: 'host-error',
-        message: `${what} contains a NUL character.`,
-        state: 'Nothing was started.',
-        next: 'Give it without NUL characters, then run the step again.',
-    });
-}
-
-;// CONCATENATED MODULE: ./lib/hosts/far/supervisor.js
-
-
-/**
- * The one text that a carrier gives to a shell, whoever's login shell that is: it has no quote, backslash,
- * exclamation mark or line feed that bash, dash, fish or csh would read each in its own way. It takes one line
- * of its standard input, our script, and leaves the rest alone (`read` takes byte by byte from what it cannot seek).
- */
-const loader = 'IFS= read -r mw && eval "$(printf %b "$mw")"';
-/** For a carrier that hands a text to the login shell. */
-const loaderCommand = `exec sh -c '${loader}'`;
-/** An environment of its own for the command, whatever the login shell, sshd, PAM or sudo put into theirs. */
-const clearing = `
-PATH=\${PATH:-/usr/bin:/bin}
-for mw in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin /sbin /bin; do
-  case :$PATH: in *:$mw:*) ;; *) PATH=$PATH:$mw ;; esac
-done
-set -- "PATH=$PATH" LANG=C LC_ALL=C
-[ -z "\${HOME-}" ] || set -- "$@" "HOME=$HOME"
-[ -z "\${USER-}" ] || set -- "$@" "USER=$USER"
-[ -z "\${LOGNAME-}" ] || set -- "$@" "LOGNAME=$LOGNAME"
-[ -z "\${TMPDIR-}" ] || set -- "$@" "TMPDIR=$TMPDIR"
-[ -z "\${TZ-}" ] || set -- "$@" "TZ=$TZ"
-exec env -i "$@" sh -c '${loader}'
-`;
-/**
- * Runs the command as its child, so that its exit code can be told apart from the carrier's own, and says on both
- * outputs where what the command prints begins and ends. The mark is known to no one else. The group is that
- * of the whole process tree (field 5 of /proc/PID/stat), which is what has to be ended; with the boot id it
- * is never taken for one of the time before a reboot. What the shell itself says (of a killed child) goes nowhere.
- */
-const supervising = `
-mw_take() {
-  IFS= read -r mw || exit 96
-  case $mw in *\\\\*) mw=$(printf '%b.' "$mw"); mw=\${mw%.} ;; esac
-}
-mw_take; mw_mark=$mw
-mw_take; mw_folder=$mw
-mw_take; mw_count=$mw
-mw_args() {
-  while [ "$mw_count" -gt 0 ]; do
-    mw_take
-    set -- "$@" "$mw"
-    mw_count=$((mw_count - 1))
-  done
-  mw_say() { printf '%s' "$mw_mark$1"; printf '%s' "$mw_mark$1" >&4; }
-  mw_say "{$mw_group $mw_boot}"
-  (
-    while [ -n "$1" ]; do export "$1"; shift; done
-    shift
-    if [ -n "$mw_folder" ]; then
-      if ! cd "$mw_folder" 2>/dev/null; then
-        if [ -d "$mw_folder" ]; then mw_say '(refused)' 4>&2; else mw_say '(missing)' 4>&2; fi
-        exit 1
-      fi
-    fi
-    case $1 in
-      */*)
-        [ -e "$1" ] || { printf '%s: program not found\\n' "$1" >&2; exit 127; }
-        [ -x "$1" ] && [ ! -d "$1" ] || { printf '%s: permission denied\\n' "$1" >&2; exit 126; } ;;
-      -* | '') printf '%s: program not found\\n' "$1" >&2; exit 127 ;;
-      *) command -v "$1" >/dev/null 2>&1 || { printf '%s: program not found\\n' "$1" >&2; exit 127; } ;;
-    esac
-    exec "$@"
-  ) 2>&4 4>&-
-  mw_say "[$?]"
-  exit 0
-}
-exec 4>&2 2>/dev/null
-mw_group= mw_boot=
-if [ -r /proc/self/stat ]; then
-  IFS= read -r mw < "/proc/$$/stat"
-  mw=\${mw##*) }
-  mw=\${mw#* }
-  mw=\${mw#* }
-  mw_group=\${mw%% *}
-  IFS= read -r mw_boot < /proc/sys/kernel/random/boot_id
-else
-  mw_group=$(ps -o pgid= -p "$$" | tr -d ' ')
-fi
-mw_args
-`;
-/** Names that a shell keeps for itself: it would refuse them, or change what they mean to our script. */
-const kept = new Set(['UID', 'EUID', 'PPID', 'SHELLOPTS', 'BASHOPTS', 'OPTIND', 'LINENO', 'IFS']);
-function refuse(name) {
-    return (0,failure/* fail */.fJ)({
-        code: 'host-error',
-        message: `The environment variable ${JSON.stringify(name)} cannot be set for a command that is reached through a shell.`,
-        state: 'Nothing was started.',
-        next: 'Use a name of letters, digits and underscores that shells do not keep for themselves, then run the step again.',
-    });
-}
-/**
- * What goes to the loader's standard input before the command's own input. Program, arguments, folder and
- * environment are data in it; only our own two scripts are ever evaluated.
- * @param mark words of [0-9a-f] that cannot occur in what the command prints
- * @throws FailureError for a NUL, or a variable that a shell cannot set (named; its value is never shown)
- */
-function headerOf(command, mark) {
-    const assignments = Object.entries(command.env ?? {}).map(([name, value]) => {
-        if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || kept.has(name))
-            return refuse(name);
-        return encodeLine(`${name}=${value}`, `The environment variable ${name}`);
-    });
-    const program = command.argv[0] ?? '';
-    const args = command.argv.map((arg) => encodeLine(arg, `An argument of \`${program}\``));
-    // An empty line stands between the variables and the arguments: no assignment is empty.
-    const words = [...assignments, '', ...args];
-    const folder = encodeLine(command.workingDirectory ?? '', 'The working directory');
-    const lines = [encodeLine(clearing, 'clearing'), encodeLine(supervising, 'supervising')];
-    return `${[...lines, mark, folder, String(words.length), ...words].join('\n')}\n`;
 }
 
 

@@ -71,8 +71,8 @@ async function makeConnectionFolder() {
     }
 }
 
-// EXTERNAL MODULE: ./lib/hosts/local-process.js + 2 modules
-var local_process = __webpack_require__(60573);
+// EXTERNAL MODULE: ./lib/hosts/local-process.js + 3 modules
+var local_process = __webpack_require__(82843);
 ;// CONCATENATED MODULE: ./lib/hosts/ssh/private-key.js
 const magic = 'openssh-key-v1\0';
 /** The cipher of a key in OpenSSH's own format (PROTOCOL.key of its sources); `undefined` when it is none. */

@@ -13,8 +13,8 @@ __webpack_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: external "node:os"
 var external_node_os_ = __webpack_require__(48161);
-// EXTERNAL MODULE: ./lib/actions/catalogue.js + 139 modules
-var catalogue = __webpack_require__(84627);
+// EXTERNAL MODULE: ./lib/actions/catalogue.js + 188 modules
+var catalogue = __webpack_require__(87965);
 // EXTERNAL MODULE: ./lib/runner/cancellation.js
 var cancellation = __webpack_require__(93147);
 // EXTERNAL MODULE: ./lib/runner/failure-text.js
@@ -103,13 +103,19 @@ function terminalProgress(write, now) {
 
 // EXTERNAL MODULE: ./lib/assembly/settings.js + 5 modules
 var settings = __webpack_require__(38468);
-// EXTERNAL MODULE: ./lib/assembly/window-session.js + 5 modules
-var window_session = __webpack_require__(60934);
+// EXTERNAL MODULE: ./lib/assembly/window-session.js + 4 modules
+var window_session = __webpack_require__(68417);
 // EXTERNAL MODULE: ./lib/record/life.js
 var life = __webpack_require__(60859);
 // EXTERNAL MODULE: ./lib/record/owed-by-reopening.js
 var owed_by_reopening = __webpack_require__(83816);
+// EXTERNAL MODULE: ./lib/record/restore-point.js
+var restore_point = __webpack_require__(80424);
+// EXTERNAL MODULE: ./lib/record/standby.js
+var standby = __webpack_require__(51360);
 ;// CONCATENATED MODULE: ./lib/cli/window-status.js
+
+
 
 
 
@@ -137,7 +143,8 @@ function describeRecord({ status, journal }, hook = 'remove') {
     const lines = [
         `window ${status.windowId} of ${status.name} is ${status.state} since ${status.updatedAt}`,
         `run ${status.run.url ?? status.run.id}${status.run.actor === undefined ? '' : `, started by ${status.run.actor}`}; planned until ${status.deadline}`,
-        `worst change begun: ${status.blast}; restore point: ${status.restorePoint?.kind ?? 'none'}; backup: ${status.backup?.directory ?? 'none'}`,
+        `worst change begun: ${status.blast}; restore point: ${restorePointInWords(status)}; backup: ${status.backup?.directory ?? 'none'}`,
+        ...standbyInWords(status),
         ...journal
             .slice(-10)
             .map((line) => `  ${line.at} ${line.event.padEnd(7)} ${line.phase} ${line.step}: ${line.detail ?? line.title}`),
@@ -147,6 +154,22 @@ function describeRecord({ status, journal }, hook = 'remove') {
         lines.push(`interrupted in ${last.phase} ${last.step}: its effect is looked at by the next run`);
     lines.push(leftToDo(status, hook));
     return lines.join('\n');
+}
+function restorePointInWords({ restorePoint: point }) {
+    if (point === undefined)
+        return 'none';
+    if (point.droppedAt !== undefined)
+        return `${point.kind}, dropped at ${point.droppedAt}`;
+    return point.keptUntil === undefined
+        ? point.kind
+        : `${point.kind} ${(0,restore_point/* placeOf */.$t)(point)}, kept until ${point.keptUntil}`;
+}
+function standbyInWords(status) {
+    const owed = (0,standby/* owedStandby */.n0)(status);
+    if (owed === undefined)
+        return [];
+    const { dataDirectory, host } = owed.replica;
+    return [`replica of this window, stopped or about to be: ${dataDirectory} on ${host}`];
 }
 function leftToDo(status, hook) {
     if ((0,life/* isObliged */.Vm)(status.state))
