@@ -11,6 +11,7 @@ import {
   checkMarks,
   durationText,
   reviewMark,
+  releasedWord,
   sizeText,
   verdictMarks,
   verdictText,
@@ -62,7 +63,7 @@ export function recovery({ recovery: found, head: { timeZone } }: Report): Marku
     rows.push(
       [
         'Restore point',
-        h`${restorePoint.kind} ${code(restorePoint.place)}, ${sizeText(restorePoint.bytes)}taken at ${secondOf(restorePoint.takenAt, timeZone)} in ${formatDuration(restorePoint.seconds)}, ${closed}${restorePoint.dropped ? '; dropped' : restorePoint.keptUntil === null ? '' : `; kept until ${secondOf(restorePoint.keptUntil, timeZone)}`}`,
+        h`${restorePoint.kind} ${code(restorePoint.place)}, ${sizeText(restorePoint.bytes)}taken at ${secondOf(restorePoint.takenAt, timeZone)} in ${formatDuration(restorePoint.seconds)}, ${closed}${restorePoint.dropped ? `; ${releasedWord(restorePoint.kind)}` : restorePoint.keptUntil === null ? '' : `; kept until ${secondOf(restorePoint.keptUntil, timeZone)}`}`,
       ],
       [
         'Its age (RPO basis)',

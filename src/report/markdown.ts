@@ -17,6 +17,7 @@ import {
   actualText,
   downtimeText,
   durationText,
+  releasedWord,
   sizeText,
   figureName,
   figureText,
@@ -182,7 +183,7 @@ function recovery({
     rows.push(
       [
         'Restore point',
-        `${restorePoint.kind} ${markdownCode(restorePoint.place, 400)}, ${sizeText(restorePoint.bytes)}taken at ${markdown(secondOf(restorePoint.takenAt, timeZone))} in ${formatDuration(restorePoint.seconds)}, ${restorePoint.takenWhileClosed ? 'while the public was kept out' : 'while the public was not proved to be kept out'}${restorePoint.dropped ? '; dropped' : restorePoint.keptUntil === null ? '' : `; kept until ${markdown(secondOf(restorePoint.keptUntil, timeZone))}`}`,
+        `${restorePoint.kind} ${markdownCode(restorePoint.place, 400)}, ${sizeText(restorePoint.bytes)}taken at ${markdown(secondOf(restorePoint.takenAt, timeZone))} in ${formatDuration(restorePoint.seconds)}, ${restorePoint.takenWhileClosed ? 'while the public was kept out' : 'while the public was not proved to be kept out'}${restorePoint.dropped ? `; ${releasedWord(restorePoint.kind)}` : restorePoint.keptUntil === null ? '' : `; kept until ${markdown(secondOf(restorePoint.keptUntil, timeZone))}`}`,
       ],
       [
         'Its age (RPO basis)',

@@ -2,6 +2,7 @@ import { formatBytes } from '../plan/bytes.ts';
 import { formatDuration } from '../plan/duration.ts';
 import type { Approval } from '../ports/github.ts';
 import type { Check } from '../ports/maintenance-mode.ts';
+import type { RestorePointKind } from '../record/restore-point.ts';
 import type { SmokeResult } from '../record/status.ts';
 import type { Verdict } from './checklist.ts';
 import type { Downtime } from './downtime.ts';
@@ -163,4 +164,9 @@ export function sizeText(bytes: number | null): string {
 /** Seconds in words, or a dash. */
 export function durationText(seconds: number | null): string {
   return seconds === null ? '–' : formatDuration(seconds);
+}
+
+/** What becomes of a restore point that is not needed any more: a replica follows its primary again. */
+export function releasedWord(kind: RestorePointKind): 'dropped' | 'given back' {
+  return kind === 'standby' ? 'given back' : 'dropped';
 }

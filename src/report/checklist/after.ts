@@ -25,6 +25,7 @@ import {
   type ChecklistSection,
   type Finding,
 } from './finding.ts';
+import { releasedWord } from '../wording.ts';
 
 const noTest = 'No smoke test ran after the work.';
 const watch =
@@ -254,7 +255,7 @@ function cleanedUp({ input, rows, recovery }: ChecklistFacts): Finding {
   }
   const dropped =
     restorePoint?.dropped === true
-      ? ` Restore point ${restorePoint.place} dropped.`
+      ? ` Restore point ${restorePoint.place} ${releasedWord(restorePoint.kind)}.`
       : restorePoint !== null && restorePoint.keptUntil !== null
         ? ` Restore point ${restorePoint.place} is kept until ${secondOf(restorePoint.keptUntil, input.plan.window.timeZone)}, as planned.`
         : '';
