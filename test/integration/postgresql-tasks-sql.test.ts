@@ -178,6 +178,18 @@ describe('queryValue', () => {
     expect(await database.tasks().queryValue(sql, { timeoutSeconds: 5 })).toBe(value);
   });
 
+  test('needs one session', async () => {
+    const database = await cluster.database();
+    let sessions = 0;
+    const tasks = database.tasks({
+      onStart: () => {
+        sessions += 1;
+      },
+    });
+    await tasks.queryValue('SELECT 1', { timeoutSeconds: 5 });
+    expect(sessions).toBe(1);
+  });
+
   test('cannot write, ends in time, and says what the server said', async () => {
     const database = await cluster.database(accounts);
     const tasks = database.tasks();

@@ -4,7 +4,6 @@ import { FailureError } from '../../../ports/failure.ts';
 import { inTurn } from '../../../ports/in-turn.ts';
 import { StatementError } from '../statement-failure.ts';
 import type { Psql } from '../psql.ts';
-import { usualSearchPath } from './chosen-tables.ts';
 import { counted } from './counted.ts';
 import { limitSettings } from './limits.ts';
 import { withSession, type TaskSession, type TaskTools } from './task-session.ts';
@@ -17,6 +16,9 @@ export type QueryAnswer =
   | { readonly kind: 'no-row' }
   | { readonly kind: 'null' }
   | { readonly kind: 'text'; readonly text: string };
+
+/** The search_path that a session of the role begins with; `Psql.rows` has another one. */
+const usualSearchPathSql = `SELECT FROM set_config('search_path', (SELECT reset_val FROM pg_settings WHERE name = 'search_path'), false)`;
 
 const answer = z.object({ value: z.string().nullable() });
 
@@ -43,11 +45,8 @@ export async function ask(
       answer,
       {
         ...limit,
-        settings: {
-          ...settings,
-          search_path: await usualSearchPath(psql, limit),
-          default_transaction_read_only: 'on',
-        },
+        settings: { ...settings, default_transaction_read_only: 'on' },
+        first: [usualSearchPathSql],
       },
     );
     if (row === undefined) return { kind: 'no-row' };
