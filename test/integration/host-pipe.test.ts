@@ -266,7 +266,9 @@ describe.each(hostKinds)('a pipeline on a host: $name', (kind) => {
       [{ argv: ['yes'] }, lasting('killed', 'exec cat'), shell('head -c 10; exec cat > /dev/null')],
       { sink: out.sink },
     );
-    process.kill(await pidIn(join(folder, 'killed')), 'SIGKILL');
+    const pid = await pidIn(join(folder, 'killed'));
+    await until('something has come through', async () => out.bytes().length === 10);
+    process.kill(pid, 'SIGKILL');
     const results = await running;
     // `yes` is ended by the broken pipe.
     expect(results.map(({ exitCode }) => exitCode)).toEqual([null, null, 0]);

@@ -141,8 +141,11 @@ describe('closing and opening', () => {
     await mode.close();
     const { body } = await site.ask({ headers: { accept: 'text/html' } });
     expect(body).toBe(page.replace('$', '&#36;').replace('$', String.raw`\24 `));
-    const log = readFileSync(join(site.server.logFolder, 'error.log'), 'utf8');
-    expect(log).not.toMatch(/\[(?:warn|emerg)\]/);
+    // Names of variables, ours with a random part, now and then share a slot of nginx's table; it does no harm.
+    const log = readFileSync(join(site.server.logFolder, 'error.log'), 'utf8')
+      .split('\n')
+      .filter((line) => !line.includes('could not build optimal variables_hash'));
+    expect(log.filter((line) => /\[(?:warn|emerg)\]/.test(line))).toEqual([]);
   });
 });
 
