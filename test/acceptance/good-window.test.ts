@@ -274,6 +274,6 @@ test('a second window right after the first is as good, and predicted from it', 
   expect(await databaseProperties(site, 'shop%')).toBe(propertiesBefore);
   expect(await temporaryDatabases(site)).toEqual([]);
   expect((await readdir(join(plan.stateDir, plan.name, 'backups'))).sort()).toEqual(
-    [first, id].map((windowId) => `shop-${windowId}`),
+    [first, id].flatMap((windowId) => [`shop-${windowId}`, `shop-${windowId}.json`]),
   );
 }, 120_000);

@@ -79,7 +79,10 @@ describe('backup-db, every night', () => {
         expect.arrayContaining(['manifest.json', 'toc.dat']),
       );
     }
-    expect((await readdir(join(place.stateDir, 'shop', 'backups'))).length).toBe(3);
+    const names = await readdir(join(place.stateDir, 'shop', 'backups'));
+    // Each with its note.
+    expect(names.filter((name) => !name.endsWith('.json'))).toHaveLength(3);
+    expect(names).toHaveLength(6);
     const { stateFiles: _backups, ...rest } = before;
     expect(await systemState(site, place)).toMatchObject(rest);
     expect(await temporaryDatabases(site)).toEqual([]);
@@ -88,7 +91,8 @@ describe('backup-db, every night', () => {
   test('puts the backup where it is told to', async () => {
     const directory = join(place.stateDir, 'elsewhere');
     const end = await succeed('backup-db', { ...database, directory, jobs: '1' });
-    expect(await readdir(directory)).toEqual([`shop-${end.outputs['window-id'] ?? ''}`]);
+    const name = `shop-${end.outputs['window-id'] ?? ''}`;
+    expect((await readdir(directory)).sort()).toEqual([name, `${name}.json`]);
   });
 
   test('needs the name and the database, and says so before anything else', async () => {
