@@ -16664,6 +16664,10 @@ function sizeText(bytes) {
 function durationText(seconds) {
     return seconds === null ? '–' : (0,duration/* formatDuration */.a3)(seconds);
 }
+/** What becomes of a restore point that is not needed any more: a replica follows its primary again. */
+function releasedWord(kind) {
+    return kind === 'standby' ? 'given back' : 'dropped';
+}
 
 ;// CONCATENATED MODULE: ./lib/report/html-sections.js
 
@@ -16708,7 +16712,7 @@ function recovery({ recovery: found, head: { timeZone } }) {
             : 'while the public was not proved to be kept out';
         rows.push([
             'Restore point',
-            h `${restorePoint.kind} ${code(restorePoint.place)}, ${sizeText(restorePoint.bytes)}taken at ${secondOf(restorePoint.takenAt, timeZone)} in ${(0,duration/* formatDuration */.a3)(restorePoint.seconds)}, ${closed}${restorePoint.dropped ? '; dropped' : restorePoint.keptUntil === null ? '' : `; kept until ${secondOf(restorePoint.keptUntil, timeZone)}`}`,
+            h `${restorePoint.kind} ${code(restorePoint.place)}, ${sizeText(restorePoint.bytes)}taken at ${secondOf(restorePoint.takenAt, timeZone)} in ${(0,duration/* formatDuration */.a3)(restorePoint.seconds)}, ${closed}${restorePoint.dropped ? `; ${releasedWord(restorePoint.kind)}` : restorePoint.keptUntil === null ? '' : `; kept until ${secondOf(restorePoint.keptUntil, timeZone)}`}`,
         ], [
             'Its age (RPO basis)',
             h `${durationText(restorePoint.ageSeconds)} at the ${restorePoint.ageAt}`,
@@ -17829,7 +17833,7 @@ function markdown_recovery({ recovery: { backup, restorePoint, rollback }, head:
     if (restorePoint !== null) {
         rows.push([
             'Restore point',
-            `${restorePoint.kind} ${markdownCode(restorePoint.place, 400)}, ${sizeText(restorePoint.bytes)}taken at ${markdown(secondOf(restorePoint.takenAt, timeZone))} in ${(0,duration/* formatDuration */.a3)(restorePoint.seconds)}, ${restorePoint.takenWhileClosed ? 'while the public was kept out' : 'while the public was not proved to be kept out'}${restorePoint.dropped ? '; dropped' : restorePoint.keptUntil === null ? '' : `; kept until ${markdown(secondOf(restorePoint.keptUntil, timeZone))}`}`,
+            `${restorePoint.kind} ${markdownCode(restorePoint.place, 400)}, ${sizeText(restorePoint.bytes)}taken at ${markdown(secondOf(restorePoint.takenAt, timeZone))} in ${(0,duration/* formatDuration */.a3)(restorePoint.seconds)}, ${restorePoint.takenWhileClosed ? 'while the public was kept out' : 'while the public was not proved to be kept out'}${restorePoint.dropped ? `; ${releasedWord(restorePoint.kind)}` : restorePoint.keptUntil === null ? '' : `; kept until ${markdown(secondOf(restorePoint.keptUntil, timeZone))}`}`,
         ], [
             'Its age (RPO basis)',
             `${durationText(restorePoint.ageSeconds)} at the ${restorePoint.ageAt}`,
@@ -18344,6 +18348,7 @@ function services_namesOf(facts) {
 
 
 
+
 const noTest = 'No smoke test ran after the work.';
 const after_watch = 'This window does not watch the application after reopening: watch it for 15 to 20 minutes and attest what you saw.';
 /** What became of older backups, where the plan has rules for them. */
@@ -18470,7 +18475,7 @@ function cleanedUp({ input, rows, recovery }) {
             : finding_failed('The site files have not been given back.');
     }
     const dropped = restorePoint?.dropped === true
-        ? ` Restore point ${restorePoint.place} dropped.`
+        ? ` Restore point ${restorePoint.place} ${releasedWord(restorePoint.kind)}.`
         : restorePoint !== null && restorePoint.keptUntil !== null
             ? ` Restore point ${restorePoint.place} is kept until ${secondOf(restorePoint.keptUntil, input.plan.window.timeZone)}, as planned.`
             : '';
@@ -36963,7 +36968,8 @@ async function runProgram({ tools, options }, program, table) {
 
 
 
-
+/** The search_path that a session of the role begins with; `Psql.rows` has another one. */
+const usualSearchPathSql = `SELECT FROM set_config('search_path', (SELECT reset_val FROM pg_settings WHERE name = 'search_path'), false)`;
 const answer = schemas/* object */.Ikc({ value: schemas/* string */.YjP().nullable() });
 /**
  * Asks a query in a read-only transaction.
@@ -36981,11 +36987,8 @@ async function ask(psql, sql, limits, doing) {
         // The line break ends a comment at the query's end.
         `SELECT mw_value::text AS value FROM (\n${query}\n) AS mw_query(mw_value) LIMIT 1`, answer, {
             ...limit,
-            settings: {
-                ...settings,
-                search_path: await usualSearchPath(psql, limit),
-                default_transaction_read_only: 'on',
-            },
+            settings: { ...settings, default_transaction_read_only: 'on' },
+            first: [usualSearchPathSql],
         });
         if (row === undefined)
             return { kind: 'no-row' };
