@@ -112,7 +112,7 @@ async function rollBack(plan: SitePlan, runId: string): Promise<ActionEnd> {
 
 test('during the dump: nothing half done is left, and the next run makes the backup', async () => {
   const plan = await freshPlan(site);
-  const lock = await holdSession(site, 'begin; lock table events in access exclusive mode;');
+  const lock = await holdSession(site, 'begin; lock table orders in access exclusive mode;');
   const action = await start(plan, { entry: 'backup-db' }, '7001');
   await until('pg_dump waits for the lock', async () =>
     (await databaseClients(site)).some(({ command }) => command.includes('pg_dump')),
