@@ -142,7 +142,8 @@ export const actionDefinitions: Readonly<Record<ActionId, ActionDefinition>> = {
     requires: ['name', 'database.url'],
     outputs: {
       ...recordOutputs,
-      'restore-point': 'Kind of the restore point that was taken: clone, standby, dump, command, or none.',
+      'restore-point':
+        'Kind of the restore point that was taken: clone, standby, dump, command, or none.',
     },
   },
   'update-server': {

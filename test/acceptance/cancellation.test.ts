@@ -194,7 +194,7 @@ test('of the root action: its post step makes the system safe, and reports', asy
 async function untilSleeping(): Promise<void> {
   await until('the migration is at work', async () => {
     const query =
-      "select count(*) from pg_stat_activity where wait_event = 'PgSleep' and query like 'select pg_sleep(300)%'";
+      "select count(*) from pg_stat_activity where wait_event = 'PgSleep' and query like '%pg_sleep(300)%'";
     return (await site.cluster.psql(query)) === '1';
   });
 }

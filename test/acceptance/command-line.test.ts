@@ -207,7 +207,8 @@ test('run: Ctrl-C takes back what was begun', async () => {
   const { child, ended } = start(plan, ['run', '--plan', plan.path]);
   try {
     await until('the migration is at work', async () => {
-      const query = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'";
+      const query =
+        "select count(*) from pg_stat_activity where wait_event = 'PgSleep' and query like '%pg_sleep(300)%'";
       return (await site.cluster.psql(query)) === '1';
     });
     child.kill('SIGINT');

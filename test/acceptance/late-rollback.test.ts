@@ -43,7 +43,10 @@ async function forgetRetention({ stateDir, name }: SitePlan): Promise<void> {
   const file = join(history, newest, 'window.json');
   const text = await readFile(file, 'utf8');
   expect(text).toMatch(/"keptUntil": "20/);
-  await writeFile(file, text.replace(/"keptUntil": "[^"]*"/, '"keptUntil": "2026-01-01T00:00:00Z"'));
+  await writeFile(
+    file,
+    text.replace(/"keptUntil": "[^"]*"/, '"keptUntil": "2026-01-01T00:00:00Z"'),
+  );
 }
 
 describe('rolling back after the report has closed the books', () => {

@@ -140,11 +140,35 @@ describe('what earlier windows kept', () => {
 
   test.each([
     ['goes when its time is over', at(0), 'reopened', 'reopened', true],
-    ['goes when its time is over, before the next window has begun', at(0), 'planned', 'reopened', true],
+    [
+      'goes when its time is over, before the next window has begun',
+      at(0),
+      'planned',
+      'reopened',
+      true,
+    ],
     ['stays until then', at(90_000), 'reopened', 'reopened', false],
-    ['goes when a report could not drop it and a later window ended well', undefined, 'reopened', 'reopened', true],
-    ['stays when a report could not drop it and no later one ended well', undefined, 'planned', 'reopened', false],
-    ['is the application’s own when that window was rolled back', at(0), 'reopened', 'rolled-back', false],
+    [
+      'goes when a report could not drop it and a later window ended well',
+      undefined,
+      'reopened',
+      'reopened',
+      true,
+    ],
+    [
+      'stays when a report could not drop it and no later one ended well',
+      undefined,
+      'planned',
+      'reopened',
+      false,
+    ],
+    [
+      'is the application’s own when that window was rolled back',
+      at(0),
+      'reopened',
+      'rolled-back',
+      false,
+    ],
   ] as const)('%s', async (_what, keptUntil, state, earlierState, gone) => {
     const { world, now, earlier, request } = await later(
       keptUntil === undefined ? {} : { keptUntil },
