@@ -31571,17 +31571,31 @@ async function checkContents({ psql }, writer, dumped) {
     }
     return entries;
 }
+/** Below this no file of a dump can grow any more; bytes. */
+const fullBytes = 64 * 1024;
+const diskFull = {
+    code: 'database-disk-full',
+    next: 'Free disk space, then run the step again.',
+};
 /** What becomes of an error once the partial dump is away. */
 async function withoutPartial(host, partial, error) {
     const failure = (0,ports_failure/* failureOf */.g5)(error);
     const free = await host.freeBytes(external_node_path_.posix.dirname(partial)).catch(() => undefined);
     const left = await host.remove(partial).then(() => 'Nothing of the dump is left on disk; the database was only read.', () => `A part of the dump is left in ${partial} and could not be removed; the database was only read.`);
-    const isFull = failure.code === 'database-disk-full' && free !== undefined;
+    // A worker of pg_dump that a full disk stops may die without a word of it; the disk itself tells.
+    const isSilent = failure.code === 'database-statement-failed' && (free ?? Infinity) < fullBytes;
+    const told = isSilent
+        ? {
+            ...failure,
+            ...diskFull,
+            message: `${failure.message} No space left on device.`,
+        }
+        : failure;
     return new ports_failure/* FailureError */.pO({
-        ...failure,
-        message: isFull
-            ? `${failure.message} ${free} bytes were free on the file system of ${external_node_path_.posix.dirname(partial)}.`
-            : failure.message,
+        ...told,
+        message: told.code === diskFull.code && free !== undefined
+            ? `${told.message} ${free} bytes were free on the file system of ${external_node_path_.posix.dirname(partial)}.`
+            : told.message,
         state: left,
     }, { cause: error });
 }
