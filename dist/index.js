@@ -8939,7 +8939,7 @@ exports.visitAsync = visitAsync;
 
 /***/ }),
 
-/***/ 87965:
+/***/ 37196:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -12874,13 +12874,10 @@ function subscriptionObstacle({ subscriptions, }) {
     return `no copy of the database has its ${subscriptions.length === 1 ? 'subscription' : 'subscriptions'} ${names}`;
 }
 
-;// CONCATENATED MODULE: ./lib/phases/restore-points/name-swap.js
+;// CONCATENATED MODULE: ./lib/phases/restore-points/properties-before.js
 
 
 
-
-
-const name_swap_phase = 'rollback';
 /** The database as it was before this window. */
 function propertiesBefore({ record }) {
     return (record.status.database ??
@@ -12891,6 +12888,31 @@ function propertiesBefore({ record }) {
             next: 'Restore by hand from the backup named in the record.',
         }));
 }
+/** Gives the database that has the application's name now what the record has of it. */
+async function reapplyProperties(context, title) {
+    const database = requireDatabase(context);
+    const before = propertiesBefore(context);
+    await runStep(context, 'rollback', {
+        id: 'reapply',
+        title,
+        blast: 'data',
+        observe: () => Promise.resolve(undefined),
+        perform: async () => {
+            await database.applyProperties(database.name, before);
+            return { owner: before.owner };
+        },
+        describe: ({ owner }) => `owner ${owner}, grants, settings and limits are as before`,
+    });
+}
+
+;// CONCATENATED MODULE: ./lib/phases/restore-points/name-swap.js
+
+
+
+
+
+
+const name_swap_phase = 'rollback';
 /**
  * Gives the application's name to another database of the same server, and its properties; the failed one is kept
  * under a name of its own. Databases are told apart by oid, for names are what changes.
@@ -12944,17 +12966,7 @@ async function swapByName(context, replacement) {
         },
         describe: ({ oid }) => `oid ${oid} is ${database.name} now`,
     });
-    await runStep(context, name_swap_phase, {
-        id: 'reapply',
-        title: 'Reapply owner, grants and settings',
-        blast: 'data',
-        observe: () => Promise.resolve(undefined),
-        perform: async () => {
-            await database.applyProperties(database.name, before);
-            return { owner: before.owner };
-        },
-        describe: ({ owner }) => `owner ${owner}, grants, settings and limits are as before`,
-    });
+    await reapplyProperties(context, 'Reapply owner, grants and settings');
     return failed;
 }
 /** What a rollback needs and is not there any more. */
@@ -12969,6 +12981,7 @@ function replacementGone({ record }, oid) {
 }
 
 ;// CONCATENATED MODULE: ./lib/phases/restore-points/clone.js
+
 
 
 
@@ -13305,8 +13318,6 @@ async function takeSnapshot(context, command) {
 }
 async function goBack(context, point) {
     const { progress } = context;
-    const database = requireDatabase(context);
-    const before = propertiesBefore(context);
     const command = commandOf(context);
     const { kept } = await runStep(context, 'rollback', {
         id: 'swap-in',
@@ -13324,17 +13335,7 @@ async function goBack(context, point) {
         },
         describe: () => `the server answers, and the database has the mark of ${point.takenAt}`,
     });
-    await runStep(context, 'rollback', {
-        id: 'reapply',
-        title: 'Take the mark off and let sessions in as before',
-        blast: 'data',
-        observe: () => Promise.resolve(undefined),
-        perform: async () => {
-            await database.applyProperties(database.name, before);
-            return { owner: before.owner };
-        },
-        describe: ({ owner }) => `owner ${owner}, grants, settings and limits are as before`,
-    });
+    await reapplyProperties(context, 'Take the mark off and let sessions in as before');
     if (kept === '')
         progress.info('go-back printed no place where it keeps the failed state');
     return kept === '' ? 'nothing that go-back tells of' : kept;
@@ -13416,6 +13417,7 @@ async function countRows(context, expected) {
 }
 
 ;// CONCATENATED MODULE: ./lib/phases/restore-points/dump.js
+
 
 
 
@@ -26938,8 +26940,8 @@ var connection = __nccwpck_require__(77977);
 var quoting = __nccwpck_require__(47618);
 // EXTERNAL MODULE: ./lib/databases/postgresql/server.js + 1 modules
 var postgresql_server = __nccwpck_require__(94923);
-// EXTERNAL MODULE: ./lib/databases/postgresql/statement-failure.js + 1 modules
-var statement_failure = __nccwpck_require__(1607);
+// EXTERNAL MODULE: ./lib/databases/postgresql/statement-failure.js
+var statement_failure = __nccwpck_require__(30487);
 // EXTERNAL MODULE: ./node_modules/zod/v4/classic/schemas.js + 10 modules
 var schemas = __nccwpck_require__(13798);
 ;// CONCATENATED MODULE: ./lib/databases/postgresql/standby/facts.js
@@ -29115,8 +29117,8 @@ async function setAllowConnections(server, database, allow) {
     });
 }
 
-// EXTERNAL MODULE: ./lib/databases/postgresql/statement-failure.js + 1 modules
-var statement_failure = __nccwpck_require__(1607);
+// EXTERNAL MODULE: ./lib/databases/postgresql/statement-failure.js
+var statement_failure = __nccwpck_require__(30487);
 ;// CONCATENATED MODULE: ./lib/databases/postgresql/apply-properties.js
 
 
@@ -31354,7 +31356,10 @@ async function dumpAndCount(server, { windowId, contents, jobs }, begin) {
     }
 }
 
+// EXTERNAL MODULE: ./lib/databases/postgresql/failure-kind.js
+var failure_kind = __nccwpck_require__(454);
 ;// CONCATENATED MODULE: ./lib/databases/postgresql/dump-stream.js
+
 
 
 
@@ -31488,14 +31493,13 @@ function encryptionFailed(host, { stderr, exitCode }) {
 }
 function storeFailure(keeper, file, result) {
     const said = result?.stderr.trim() ?? '';
-    const isFull = /No space left on device|Disk quota exceeded|File too large/.test(said);
+    const kind = (0,failure_kind/* failureKind */.z)({ sqlState: undefined, text: said });
+    const isFull = kind.code === 'database-disk-full';
     return new ports_failure/* FailureError */.pO({
-        code: isFull ? 'database-disk-full' : 'host-error',
+        code: isFull ? kind.code : 'host-error',
         message: `The dump could not be stored in ${file} on ${keeper.name}: ${said === '' ? `exit code ${String(result?.exitCode ?? null)}` : said}.`,
         state: 'The database was only read.',
-        next: isFull
-            ? 'Free disk space there, then run the step again.'
-            : 'Look at that folder on that host, then run the step again.',
+        next: isFull ? kind.next : 'Look at that folder on that host, then run the step again.',
     });
 }
 
@@ -31571,31 +31575,17 @@ async function checkContents({ psql }, writer, dumped) {
     }
     return entries;
 }
-/** Below this no file of a dump can grow any more; bytes. */
-const fullBytes = 64 * 1024;
-const diskFull = {
-    code: 'database-disk-full',
-    next: 'Free disk space, then run the step again.',
-};
 /** What becomes of an error once the partial dump is away. */
 async function withoutPartial(host, partial, error) {
     const failure = (0,ports_failure/* failureOf */.g5)(error);
     const free = await host.freeBytes(external_node_path_.posix.dirname(partial)).catch(() => undefined);
     const left = await host.remove(partial).then(() => 'Nothing of the dump is left on disk; the database was only read.', () => `A part of the dump is left in ${partial} and could not be removed; the database was only read.`);
-    // A worker of pg_dump that a full disk stops may die without a word of it; the disk itself tells.
-    const isSilent = failure.code === 'database-statement-failed' && (free ?? Infinity) < fullBytes;
-    const told = isSilent
-        ? {
-            ...failure,
-            ...diskFull,
-            message: `${failure.message} No space left on device.`,
-        }
-        : failure;
+    const isFull = failure.code === 'database-disk-full' && free !== undefined;
     return new ports_failure/* FailureError */.pO({
-        ...told,
-        message: told.code === diskFull.code && free !== undefined
-            ? `${told.message} ${free} bytes were free on the file system of ${external_node_path_.posix.dirname(partial)}.`
-            : told.message,
+        ...failure,
+        message: isFull
+            ? `${failure.message} ${free} bytes were free on the file system of ${external_node_path_.posix.dirname(partial)}.`
+            : failure.message,
         state: left,
     }, { cause: error });
 }
@@ -44018,6 +44008,119 @@ function connectionOf({ given, extra }) {
 
 /***/ }),
 
+/***/ 454:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   z: () => (/* binding */ failureKind)
+/* harmony export */ });
+const rules = [
+    {
+        code: 'database-row-security',
+        state: /^42501$/,
+        says: /row-level security/,
+        clientSays: /would be affected by row-level security/,
+        next: 'Use a role with BYPASSRLS, the owner of the tables, or a superuser.',
+    },
+    {
+        code: 'database-disk-full',
+        state: /^53100$/,
+        clientSays: /No space left on device|Disk quota exceeded|File too large|could not extend file .*wrote only/,
+        next: 'Free disk space, then run the step again.',
+    },
+    {
+        code: 'database-authentication-failed',
+        state: /^28/,
+        clientSays: /password authentication failed|no password supplied|no pg_hba\.conf entry|authentication failed|FATAL: +role ".*" does not exist|is not permitted to log in/s,
+        next: 'Check the user and the password in the database URL, and the server’s pg_hba.conf.',
+    },
+    {
+        code: 'database-missing',
+        state: /^3D000$/,
+        clientSays: /FATAL: +database ".*" does not exist/s,
+        next: 'Check the database name in the database URL.',
+    },
+    {
+        code: 'database-closed',
+        state: /^55000$/,
+        says: /is not currently accepting connections/,
+        clientSays: /is not currently accepting connections/,
+        next: 'The database has ALLOW_CONNECTIONS false: a window or an administrator closed it. Look with `maintenance-window status`.',
+    },
+    {
+        code: 'database-in-use',
+        state: /^55006$/,
+        clientSays: /is being accessed by other users/,
+        next: 'End the other sessions and prepared transactions on the database, then run the step again.',
+    },
+    {
+        code: 'database-exists',
+        state: /^42P04$/,
+        next: 'Find out what the database of that name holds, then run the step again.',
+    },
+    {
+        code: 'database-permission-denied',
+        state: /^42501$/,
+        clientSays: /permission denied|must be (?:superuser|owner)/,
+        next: 'Grant the role what it lacks, or use another role.',
+    },
+    {
+        code: 'database-lock-timeout',
+        state: /^55P03$/,
+        clientSays: /canceling statement due to lock timeout|could not obtain lock on relation/,
+        next: 'Find who holds the lock in pg_stat_activity and pg_locks, then run the step again or raise the lock timeout.',
+    },
+    {
+        code: 'database-statement-timeout',
+        state: /^57014$/,
+        says: /statement timeout/,
+        clientSays: /canceling statement due to statement timeout/,
+        next: 'Raise the statement timeout if the work is worth the time, then run the step again.',
+    },
+    {
+        code: 'database-statement-cancelled',
+        state: /^57014$/,
+        next: 'Somebody cancelled the statement; run the step again when that is settled.',
+    },
+    {
+        code: 'database-too-many-connections',
+        state: /^53300$/,
+        clientSays: /too many (?:clients|connections)|remaining connection slots/,
+        next: 'End sessions that are not needed, or raise the connection limit.',
+    },
+    {
+        code: 'database-shutting-down',
+        state: /^57P0[1-3]$/,
+        clientSays: /the database system is (?:shutting down|starting up|in recovery|not yet accepting)|terminating connection due to/,
+        next: 'Check that the server is up and stays up, and that nobody ends our sessions; then run the step again.',
+    },
+    {
+        code: 'database-connection-lost',
+        state: /^08/,
+        clientSays: /server closed the connection unexpectedly|connection to server was lost|SSL connection has been closed unexpectedly|no connection to the server/,
+        next: 'Check that the server is up, look at its log, then run the step again.',
+    },
+    {
+        code: 'database-unreachable',
+        clientSays: /connection to server .*failed|could not connect|could not translate host name|timeout expired/s,
+        next: 'Check host and port in the database URL, and that the server listens there and lets this machine in.',
+    },
+];
+/** Sorts a server's or client's message; `database-statement-failed` when it is none of the known kinds. */
+function failureKind(message) {
+    const { sqlState, text } = message;
+    const rule = rules.find(({ state, says, clientSays }) => sqlState === undefined
+        ? clientSays?.test(text) === true
+        : state?.test(sqlState) === true && says?.test(text) !== false);
+    return {
+        code: rule?.code ?? 'database-statement-failed',
+        next: rule?.next ?? 'Correct the statement or the data that it meets, then run the step again.',
+    };
+}
+
+
+/***/ }),
+
 /***/ 3861:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -44135,7 +44238,7 @@ function psqlScript(options) {
 /* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(37428);
 /* harmony import */ var _ports_failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(69554);
 /* harmony import */ var _psql_script_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3861);
-/* harmony import */ var _statement_failure_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1607);
+/* harmony import */ var _statement_failure_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(30487);
 
 
 
@@ -44735,129 +44838,20 @@ function* sqlTokens(text, rules = { standardConforming: true }) {
 
 /***/ }),
 
-/***/ 1607:
+/***/ 30487:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  Mp: () => (/* binding */ StatementError),
-  VQ: () => (/* binding */ readServerMessage),
-  uQ: () => (/* binding */ statementError)
-});
-
-// EXTERNAL MODULE: ./lib/ports/failure.js
-var failure = __nccwpck_require__(69554);
-;// CONCATENATED MODULE: ./lib/databases/postgresql/failure-kind.js
-const rules = [
-    {
-        code: 'database-row-security',
-        state: /^42501$/,
-        says: /row-level security/,
-        clientSays: /would be affected by row-level security/,
-        next: 'Use a role with BYPASSRLS, the owner of the tables, or a superuser.',
-    },
-    {
-        code: 'database-disk-full',
-        state: /^53100$/,
-        clientSays: /No space left on device|Disk quota exceeded/,
-        next: 'Free disk space, then run the step again.',
-    },
-    {
-        code: 'database-authentication-failed',
-        state: /^28/,
-        clientSays: /password authentication failed|no password supplied|no pg_hba\.conf entry|authentication failed|FATAL: +role ".*" does not exist|is not permitted to log in/s,
-        next: 'Check the user and the password in the database URL, and the server’s pg_hba.conf.',
-    },
-    {
-        code: 'database-missing',
-        state: /^3D000$/,
-        clientSays: /FATAL: +database ".*" does not exist/s,
-        next: 'Check the database name in the database URL.',
-    },
-    {
-        code: 'database-closed',
-        state: /^55000$/,
-        says: /is not currently accepting connections/,
-        clientSays: /is not currently accepting connections/,
-        next: 'The database has ALLOW_CONNECTIONS false: a window or an administrator closed it. Look with `maintenance-window status`.',
-    },
-    {
-        code: 'database-in-use',
-        state: /^55006$/,
-        clientSays: /is being accessed by other users/,
-        next: 'End the other sessions and prepared transactions on the database, then run the step again.',
-    },
-    {
-        code: 'database-exists',
-        state: /^42P04$/,
-        next: 'Find out what the database of that name holds, then run the step again.',
-    },
-    {
-        code: 'database-permission-denied',
-        state: /^42501$/,
-        clientSays: /permission denied|must be (?:superuser|owner)/,
-        next: 'Grant the role what it lacks, or use another role.',
-    },
-    {
-        code: 'database-lock-timeout',
-        state: /^55P03$/,
-        clientSays: /canceling statement due to lock timeout|could not obtain lock on relation/,
-        next: 'Find who holds the lock in pg_stat_activity and pg_locks, then run the step again or raise the lock timeout.',
-    },
-    {
-        code: 'database-statement-timeout',
-        state: /^57014$/,
-        says: /statement timeout/,
-        clientSays: /canceling statement due to statement timeout/,
-        next: 'Raise the statement timeout if the work is worth the time, then run the step again.',
-    },
-    {
-        code: 'database-statement-cancelled',
-        state: /^57014$/,
-        next: 'Somebody cancelled the statement; run the step again when that is settled.',
-    },
-    {
-        code: 'database-too-many-connections',
-        state: /^53300$/,
-        clientSays: /too many (?:clients|connections)|remaining connection slots/,
-        next: 'End sessions that are not needed, or raise the connection limit.',
-    },
-    {
-        code: 'database-shutting-down',
-        state: /^57P0[1-3]$/,
-        clientSays: /the database system is (?:shutting down|starting up|in recovery|not yet accepting)|terminating connection due to/,
-        next: 'Check that the server is up and stays up, and that nobody ends our sessions; then run the step again.',
-    },
-    {
-        code: 'database-connection-lost',
-        state: /^08/,
-        clientSays: /server closed the connection unexpectedly|connection to server was lost|SSL connection has been closed unexpectedly|no connection to the server/,
-        next: 'Check that the server is up, look at its log, then run the step again.',
-    },
-    {
-        code: 'database-unreachable',
-        clientSays: /connection to server .*failed|could not connect|could not translate host name|timeout expired/s,
-        next: 'Check host and port in the database URL, and that the server listens there and lets this machine in.',
-    },
-];
-/** Sorts a server's or client's message; `database-statement-failed` when it is none of the known kinds. */
-function failureKind(message) {
-    const { sqlState, text } = message;
-    const rule = rules.find(({ state, says, clientSays }) => sqlState === undefined
-        ? clientSays?.test(text) === true
-        : state?.test(sqlState) === true && says?.test(text) !== false);
-    return {
-        code: rule?.code ?? 'database-statement-failed',
-        next: rule?.next ?? 'Correct the statement or the data that it meets, then run the step again.',
-    };
-}
-
-;// CONCATENATED MODULE: ./lib/databases/postgresql/statement-failure.js
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Mp: () => (/* binding */ StatementError),
+/* harmony export */   VQ: () => (/* binding */ readServerMessage),
+/* harmony export */   uQ: () => (/* binding */ statementError)
+/* harmony export */ });
+/* harmony import */ var _ports_failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(69554);
+/* harmony import */ var _failure_kind_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(454);
 
 
 /** A statement or a connection that the server (or the client) refused. */
-class StatementError extends failure/* FailureError */.pO {
+class StatementError extends _ports_failure_js__WEBPACK_IMPORTED_MODULE_0__/* .FailureError */ .pO {
     /** Five-character SQLSTATE; `undefined` when the client never got one (for instance no connection). */
     sqlState;
     /** Line in the SQL text, from 1, of the statement that failed. */
@@ -44875,12 +44869,18 @@ class StatementError extends failure/* FailureError */.pO {
 const head = /^(?:psql:<stdin>:(?<script>\d+): )?(?<severity>[^\s:]+):\s+(?<state>[0-9A-Z]{5}): (?<text>.*)$/u;
 const field = /^(?<name>DETAIL|HINT|CONTEXT|QUERY|LOCATION|SCHEMA NAME|TABLE NAME|COLUMN NAME|DATATYPE NAME|CONSTRAINT NAME|LINE (?<line>\d+)): ?\s*(?<text>.*)$/u;
 /**
+ * How a line of a client begins that tells of a failure. A client writes its name, a space, the kind and the message
+ * one by one, and its workers write into the same stream: the beginnings of several come before the first message.
+ */
+const tellingHead = /^(?:pg_\w+:|error:|\s)*(?:error|hint):\s|^pg_.*pg_\w+:\s(?:error|hint):\s/;
+/** A message whose beginning went before another worker's. */
+const tellingMessage = /^\s*(?:COPY failed for table |could not |query failed: |a worker process )/;
+/**
  * Of what pg_dump and pg_restore print, the lines that tell of the failure: not their progress, not the rows that they
  * quote; of a failing command its first line.
  */
 function clientLines(lines) {
-    // Workers write piece by piece into the same stream, and so into each other's lines.
-    const telling = lines.filter((line) => /^(?:pg_.*)?pg_\w+: (?:error|hint): /.test(line));
+    const telling = lines.filter((line) => tellingHead.test(line) || tellingMessage.test(line));
     // Only progress: it was ended before it could say anything.
     if (telling.length === 0)
         return lines.some((line) => /^pg_\w+: /.test(line)) ? [] : lines;
@@ -44958,7 +44958,7 @@ function statementError(what, result, statementAt = () => undefined) {
         });
     }
     const message = readServerMessage(result.stderr);
-    const { code, next } = failureKind(message);
+    const { code, next } = (0,_failure_kind_js__WEBPACK_IMPORTED_MODULE_1__/* .failureKind */ .z)(message);
     // Without an SQLSTATE there was no session yet, or there is none any more.
     const connected = message.sqlState !== undefined || code === 'database-connection-lost';
     const statement = message.scriptLine === undefined ? undefined : statementAt(message.scriptLine);
@@ -67081,8 +67081,8 @@ async function writeSummary(markdown) {
     await summary.addRaw(markdown, true).write();
 }
 
-// EXTERNAL MODULE: ./lib/actions/catalogue.js + 188 modules
-var catalogue = __nccwpck_require__(87965);
+// EXTERNAL MODULE: ./lib/actions/catalogue.js + 189 modules
+var catalogue = __nccwpck_require__(37196);
 ;// CONCATENATED MODULE: ./lib/actions/entry.js
 
 

@@ -21,7 +21,7 @@ import { takingSteps } from './restore-points/expected-time.ts';
 import { goBackToBackup } from './restore-points/dump.ts';
 import type { ReleaseContext } from './restore-points/kind.ts';
 import { makerOf } from './restore-points/makers.ts';
-import { propertiesBefore } from './restore-points/name-swap.ts';
+import { propertiesBefore } from './restore-points/properties-before.ts';
 import { recordProperties, unseal } from './sealed-database.ts';
 import { demandTime } from './time-budget.ts';
 

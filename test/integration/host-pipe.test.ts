@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { makeTemporaryFolder, type TemporaryFolder } from '../../rehearsal/temporary-folder.ts';
 import type { Host, PipeStage } from '../../src/ports/host.ts';
 import { hostKinds, type OpenHosts } from '../fixtures/host-kinds.ts';
-import { isRunning, until } from '../fixtures/processes.ts';
+import { isRunning, pidIn, until } from '../fixtures/processes.ts';
 
 const megabyte = 1024 * 1024;
 /** What may be under way in buffers of kernel, ssh and this process together; far less than what is sent. */
@@ -37,13 +37,6 @@ function collect(): { sink: (chunk: Uint8Array) => void; bytes: () => Buffer } {
 }
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-
-async function pidIn(file: string): Promise<number> {
-  await until('the pid is written', async () =>
-    /^\d+\n$/.test(await readFile(file, 'utf8').catch(() => '')),
-  );
-  return Number(await readFile(file, 'utf8'));
-}
 
 describe.each(hostKinds)('a pipeline on a host: $name', (kind) => {
   let hosts: OpenHosts;

@@ -11,11 +11,11 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Host } from '../../src/ports/host.ts';
 import { makeTemporaryFolder, type TemporaryFolder } from '../../rehearsal/temporary-folder.ts';
 import { hostKinds, type OpenHosts } from '../fixtures/host-kinds.ts';
+import { isRunning, pidIn } from '../fixtures/processes.ts';
 
 /** What a shell, an option parser or a line reader might take for something else. */
 const hostileWords = [
@@ -37,26 +37,6 @@ const hostileWords = [
   '\u0001\u001e\u007f',
   'x'.repeat(100_000),
 ] as const;
-
-/** Waits for a condition with a bound; the bound is for a broken test only. */
-async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
-  for (let round = 0; round < 1500; round += 1) {
-    if (await condition()) return;
-    await pause(10);
-  }
-  throw new Error('the condition did not come true');
-}
-
-/** Whether a process runs; one that is dead but not yet collected does not. */
-async function runs(pid: number): Promise<boolean> {
-  const line = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
-  return line !== '' && !/^[ZX]/.test(line.slice(line.lastIndexOf(')') + 2));
-}
-
-async function numberIn(file: string): Promise<number> {
-  await until(async () => /^\d+\n$/.test(await readFile(file, 'utf8').catch(() => '')));
-  return Number(await readFile(file, 'utf8'));
-}
 
 describe.each(hostKinds)('a host: $name', (kind) => {
   let hosts: OpenHosts;
@@ -143,7 +123,7 @@ describe.each(hostKinds)('a host: $name', (kind) => {
         },
       });
       await expect(attempt).rejects.toThrow('the reader gave up');
-      expect(await runs(await numberIn(join(folder, 'pid')))).toBe(false);
+      expect(await isRunning(await pidIn(join(folder, 'pid')))).toBe(false);
     });
 
     test('refuses more than 8 MiB of output that nobody reads by line', async () => {
@@ -185,7 +165,7 @@ describe.each(hostKinds)('a host: $name', (kind) => {
       });
       expect(result).toMatchObject({ exitCode: null, timedOut: true });
       for (const name of ['stubborn', 'mild', 'leader']) {
-        expect(await runs(await numberIn(join(folder, name)))).toBe(false);
+        expect(await isRunning(await pidIn(join(folder, name)))).toBe(false);
       }
     });
 
@@ -198,10 +178,10 @@ describe.each(hostKinds)('a host: $name', (kind) => {
       const { exitCode, stdout } = await host.run({
         argv: ['sh', '-c', `sleep 600 & echo $! > ${folder}/daemon; echo started`],
       });
-      const daemon = await numberIn(join(folder, 'daemon'));
+      const daemon = await pidIn(join(folder, 'daemon'));
       try {
         expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: 'started\n' });
-        expect(await runs(daemon)).toBe(true);
+        expect(await isRunning(daemon)).toBe(true);
       } finally {
         process.kill(daemon, 'SIGKILL');
       }
@@ -213,10 +193,10 @@ describe.each(hostKinds)('a host: $name', (kind) => {
       const attempt = cancellable.run({
         argv: ['sh', '-c', `sleep 600 & echo $! > ${folder}/child; wait`],
       });
-      const child = await numberIn(join(folder, 'child'));
+      const child = await pidIn(join(folder, 'child'));
       cancelling.abort();
       await expect(attempt).rejects.toMatchObject({ failure: { code: 'cancelled' } });
-      expect(await runs(child)).toBe(false);
+      expect(await isRunning(child)).toBe(false);
       const late = { argv: ['touch', join(folder, 'late')] } as const;
       await expect(cancellable.run(late)).rejects.toMatchObject({ failure: { code: 'cancelled' } });
       await expect(cancellable.start(late)).rejects.toMatchObject({
@@ -339,7 +319,7 @@ describe.each(hostKinds)('a host: $name', (kind) => {
       const waiting = session.nextLine();
       await session.kill();
       expect(await waiting).toBeUndefined();
-      expect(await runs(await numberIn(join(folder, 'child')))).toBe(false);
+      expect(await isRunning(await pidIn(join(folder, 'child')))).toBe(false);
       await session.kill();
     });
 

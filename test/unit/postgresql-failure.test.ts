@@ -7,6 +7,16 @@ import {
 
 const ended = { exitCode: 3, timedOut: false, seconds: 1 } as const;
 
+/** Every order in which writers can put their pieces into one stream. */
+function* interleavings(writers: readonly (readonly string[])[]): Generator<string> {
+  if (writers.every(({ length }) => length === 0)) yield '';
+  for (const [at, [first]] of writers.entries()) {
+    if (first === undefined) continue;
+    const rest = writers.map((pieces, index) => (index === at ? pieces.slice(1) : pieces));
+    for (const tail of interleavings(rest)) yield first + tail;
+  }
+}
+
 describe('what the server said', () => {
   test('is read with its SQLSTATE and line', () => {
     const stderr = [
@@ -49,18 +59,27 @@ describe('what the server said', () => {
     expect(error.sqlState).toBe('55P03');
   });
 
-  test.each([
-    'pg_dump:pg_dump: error: could not write to output file: No space left on device',
-    'pg_dump: pg_dump: error: error: could not write to output file: No space left on device',
-  ])('of two workers at once is told of both (%s)', (garbled) => {
-    const stderr = [
-      'pg_dump: dumping contents of table "public.orders"',
-      garbled,
-      'pg_dump: error: a worker process died unexpectedly',
-    ].join('\n');
-    const { failure } = statementError('Dumping', { ...ended, exitCode: 1, stderr });
-    expect(failure.code).toBe('database-disk-full');
-    expect(failure.message).toContain('No space left on device');
+  test('of workers that write into each other’s lines is told, however they do', () => {
+    // As strace shows pg_log writing: four pieces a message.
+    const pieces = (message: string) => ['pg_restore:', ' ', 'error: ', message];
+    const reason = 'could not extend file "base/1/2": No space left on device';
+    const full = (table: string) =>
+      `COPY failed for table "${table}": ERROR:  ${reason}\nHINT:  Check free disk space.\nCONTEXT:  COPY ${table}, line 7: "ada@example.org"\n`;
+    const orders = interleavings([
+      pieces(full('orders')),
+      pieces(full('users')),
+      pieces('a worker process died unexpectedly\n'),
+    ]);
+    let count = 0;
+    for (const stderr of orders) {
+      count += 1;
+      const { failure } = statementError('Restoring', { ...ended, exitCode: 1, stderr });
+      if (failure.code !== 'database-disk-full' || !failure.message.includes(reason)) {
+        throw new Error(`not told of: ${stderr}`);
+      }
+      expect(failure.message).not.toContain('ada@example.org');
+    }
+    expect(count).toBe(34_650);
   });
 
   test('of pg_restore is told without its rows', () => {
@@ -109,6 +128,11 @@ describe('what the server said', () => {
     [
       undefined,
       'pg_dump: error: could not write to file: No space left on device',
+      'database-disk-full',
+    ],
+    [
+      undefined,
+      'pg_restore: error: COPY failed for table "t": ERROR:  could not extend file "base/1/2": wrote only 4096 of 8192 bytes at block 3',
       'database-disk-full',
     ],
     [

@@ -8,6 +8,7 @@ import { dumpApplication } from './dump-application.ts';
 import { describeFiles } from './dump-files.ts';
 import { endDumpSessions } from './dump-snapshot.ts';
 import { progressOf, type DumpWriter, type WriterOptions } from './dump-writer.ts';
+import { failureKind } from './failure-kind.ts';
 import type { Server } from './server.ts';
 import { statementError } from './statement-failure.ts';
 
@@ -142,13 +143,12 @@ function encryptionFailed(host: Host, { stderr, exitCode }: StageResult): never 
 
 function storeFailure(keeper: Host, file: string, result: StageResult | undefined): FailureError {
   const said = result?.stderr.trim() ?? '';
-  const isFull = /No space left on device|Disk quota exceeded|File too large/.test(said);
+  const kind = failureKind({ sqlState: undefined, text: said });
+  const isFull = kind.code === 'database-disk-full';
   return new FailureError({
-    code: isFull ? 'database-disk-full' : 'host-error',
+    code: isFull ? kind.code : 'host-error',
     message: `The dump could not be stored in ${file} on ${keeper.name}: ${said === '' ? `exit code ${String(result?.exitCode ?? null)}` : said}.`,
     state: 'The database was only read.',
-    next: isFull
-      ? 'Free disk space there, then run the step again.'
-      : 'Look at that folder on that host, then run the step again.',
+    next: isFull ? kind.next : 'Look at that folder on that host, then run the step again.',
   });
 }

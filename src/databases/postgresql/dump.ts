@@ -56,13 +56,6 @@ async function checkContents(
   return entries;
 }
 
-/** Below this no file of a dump can grow any more; bytes. */
-const fullBytes = 64 * 1024;
-const diskFull = {
-  code: 'database-disk-full',
-  next: 'Free disk space, then run the step again.',
-} as const;
-
 /** What becomes of an error once the partial dump is away. */
 async function withoutPartial(host: Host, partial: string, error: unknown): Promise<FailureError> {
   const failure = failureOf(error);
@@ -72,22 +65,13 @@ async function withoutPartial(host: Host, partial: string, error: unknown): Prom
     () =>
       `A part of the dump is left in ${partial} and could not be removed; the database was only read.`,
   );
-  // A worker of pg_dump that a full disk stops may die without a word of it; the disk itself tells.
-  const isSilent = failure.code === 'database-statement-failed' && (free ?? Infinity) < fullBytes;
-  const told = isSilent
-    ? {
-        ...failure,
-        ...diskFull,
-        message: `${failure.message} No space left on device.`,
-      }
-    : failure;
+  const isFull = failure.code === 'database-disk-full' && free !== undefined;
   return new FailureError(
     {
-      ...told,
-      message:
-        told.code === diskFull.code && free !== undefined
-          ? `${told.message} ${free} bytes were free on the file system of ${posix.dirname(partial)}.`
-          : told.message,
+      ...failure,
+      message: isFull
+        ? `${failure.message} ${free} bytes were free on the file system of ${posix.dirname(partial)}.`
+        : failure.message,
       state: left,
     },
     { cause: error },

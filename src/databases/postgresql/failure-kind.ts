@@ -22,7 +22,8 @@ const rules: readonly Rule[] = [
   {
     code: 'database-disk-full',
     state: /^53100$/,
-    clientSays: /No space left on device|Disk quota exceeded/,
+    clientSays:
+      /No space left on device|Disk quota exceeded|File too large|could not extend file .*wrote only/,
     next: 'Free disk space, then run the step again.',
   },
   {

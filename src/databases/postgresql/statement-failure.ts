@@ -44,12 +44,19 @@ const field =
   /^(?<name>DETAIL|HINT|CONTEXT|QUERY|LOCATION|SCHEMA NAME|TABLE NAME|COLUMN NAME|DATATYPE NAME|CONSTRAINT NAME|LINE (?<line>\d+)): ?\s*(?<text>.*)$/u;
 
 /**
+ * How a line of a client begins that tells of a failure. A client writes its name, a space, the kind and the message
+ * one by one, and its workers write into the same stream: the beginnings of several come before the first message.
+ */
+const tellingHead = /^(?:pg_\w+:|error:|\s)*(?:error|hint):\s|^pg_.*pg_\w+:\s(?:error|hint):\s/;
+/** A message whose beginning went before another worker's. */
+const tellingMessage = /^\s*(?:COPY failed for table |could not |query failed: |a worker process )/;
+
+/**
  * Of what pg_dump and pg_restore print, the lines that tell of the failure: not their progress, not the rows that they
  * quote; of a failing command its first line.
  */
 function clientLines(lines: readonly string[]): readonly string[] {
-  // Workers write piece by piece into the same stream, and so into each other's lines.
-  const telling = lines.filter((line) => /^(?:pg_.*)?pg_\w+: (?:error|hint): /.test(line));
+  const telling = lines.filter((line) => tellingHead.test(line) || tellingMessage.test(line));
   // Only progress: it was ended before it could say anything.
   if (telling.length === 0) return lines.some((line) => /^pg_\w+: /.test(line)) ? [] : lines;
   const command = lines.find((line) => /^(?:Command was|pg_\w+: detail: Command was): /.test(line));

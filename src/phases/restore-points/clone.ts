@@ -10,7 +10,8 @@ import { requireDatabase } from '../requirements.ts';
 import { seal, unseal } from '../sealed-database.ts';
 import type { ObstacleContext, RestorePointMaker } from './kind.ts';
 import { subscriptionObstacle } from './bound-to-database.ts';
-import { propertiesBefore, replacementGone, swapByName } from './name-swap.ts';
+import { replacementGone, swapByName } from './name-swap.ts';
+import { propertiesBefore } from './properties-before.ts';
 
 const phase = 'run-db-maintenance';
 

@@ -11,7 +11,7 @@ import { seal, unseal } from '../sealed-database.ts';
 import { isInPlan, selectedHosts } from '../selected-hosts.ts';
 import { variablesNamed } from '../tool-surroundings.ts';
 import type { RestorePointMaker } from './kind.ts';
-import { propertiesBefore } from './name-swap.ts';
+import { propertiesBefore, reapplyProperties } from './properties-before.ts';
 
 const phase = 'run-db-maintenance';
 
@@ -185,8 +185,6 @@ async function takeSnapshot(context: PhaseContext, command: RestorePointCommand)
 
 async function goBack(context: PhaseContext, point: RestorePointOf<'command'>): Promise<string> {
   const { progress } = context;
-  const database = requireDatabase(context);
-  const before = propertiesBefore(context);
   const command = commandOf(context);
   const { kept } = await runStep(context, 'rollback', {
     id: 'swap-in',
@@ -204,17 +202,7 @@ async function goBack(context: PhaseContext, point: RestorePointOf<'command'>): 
     },
     describe: () => `the server answers, and the database has the mark of ${point.takenAt}`,
   });
-  await runStep(context, 'rollback', {
-    id: 'reapply',
-    title: 'Take the mark off and let sessions in as before',
-    blast: 'data',
-    observe: () => Promise.resolve(undefined),
-    perform: async () => {
-      await database.applyProperties(database.name, before);
-      return { owner: before.owner };
-    },
-    describe: ({ owner }) => `owner ${owner}, grants, settings and limits are as before`,
-  });
+  await reapplyProperties(context, 'Take the mark off and let sessions in as before');
   if (kept === '') progress.info('go-back printed no place where it keeps the failed state');
   return kept === '' ? 'nothing that go-back tells of' : kept;
 }

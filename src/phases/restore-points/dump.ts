@@ -10,7 +10,8 @@ import type { PhaseContext } from '../phase.ts';
 import { requireDatabase } from '../requirements.ts';
 import { subscriptionObstacle } from './bound-to-database.ts';
 import type { RestorePointMaker } from './kind.ts';
-import { propertiesBefore, replacementGone, swapByName } from './name-swap.ts';
+import { replacementGone, swapByName } from './name-swap.ts';
+import { propertiesBefore } from './properties-before.ts';
 import { countRows } from './row-proof.ts';
 
 const phase = 'run-db-maintenance';

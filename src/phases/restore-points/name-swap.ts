@@ -1,25 +1,13 @@
 import { fail } from '../../ports/failure.ts';
-import type { DatabaseIdentity, DatabaseProperties } from '../../ports/database.ts';
+import type { DatabaseIdentity } from '../../ports/database.ts';
 import { runStep } from '../../record/step.ts';
 import { databaseName } from '../database-names.ts';
 import type { PhaseContext } from '../phase.ts';
 import { requireDatabase } from '../requirements.ts';
 import { seal } from '../sealed-database.ts';
+import { propertiesBefore, reapplyProperties } from './properties-before.ts';
 
 const phase = 'rollback';
-
-/** The database as it was before this window. */
-export function propertiesBefore({ record }: PhaseContext): DatabaseProperties {
-  return (
-    record.status.database ??
-    fail({
-      code: 'no-properties',
-      message: "The record does not have the database's properties, although a change was begun.",
-      state: 'Nothing was restored.',
-      next: 'Restore by hand from the backup named in the record.',
-    })
-  );
-}
 
 /**
  * Gives the application's name to another database of the same server, and its properties; the failed one is kept
@@ -78,17 +66,7 @@ export async function swapByName(
     },
     describe: ({ oid }) => `oid ${oid} is ${database.name} now`,
   });
-  await runStep(context, phase, {
-    id: 'reapply',
-    title: 'Reapply owner, grants and settings',
-    blast: 'data',
-    observe: () => Promise.resolve(undefined),
-    perform: async () => {
-      await database.applyProperties(database.name, before);
-      return { owner: before.owner };
-    },
-    describe: ({ owner }) => `owner ${owner}, grants, settings and limits are as before`,
-  });
+  await reapplyProperties(context, 'Reapply owner, grants and settings');
   return failed;
 }
 
