@@ -3,12 +3,10 @@ import type { BackupDestination, StoredObject } from '../ports/backup-destinatio
 import { fail, failureOf, type Failure } from '../ports/failure.ts';
 import type { CommandResult, Host } from '../ports/host.ts';
 import { pipedBytes } from '../ports/piped-bytes.ts';
+import { storing } from '../ports/stored-bytes.ts';
 
 /** What we name objects here; anything else in the folder is somebody else's. */
 const objectName = /^[a-z0-9][a-z0-9.-]*$/;
-
-/** Takes what comes to a file that only we can read. */
-const receiving = 'umask 077; exec cat > "$1"';
 
 /**
  * Makes a received file an object, once it is on the disk; never in the place of another one. Some file systems
@@ -96,9 +94,7 @@ export function folderDestination({
         // What a run left that was cut off.
         await host.remove(part);
         try {
-          const [received] = await host.pipe([{ argv: ['sh', '-c', receiving, 'sh', part] }], {
-            source: watched,
-          });
+          const [received] = await host.pipe([storing(part)], { source: watched });
           if (received?.exitCode !== 0) notWritten(saidBy(received));
           const published = await host.run({
             argv: ['sh', '-c', publishing, 'sh', part, path, folder],

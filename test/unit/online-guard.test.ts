@@ -179,6 +179,11 @@ test('each slowing down of the application makes VACUUM sleep twice as long', ()
   expect(delays).toEqual(['2ms', '4ms', '16ms', '100ms']);
 });
 
+test('what an online task writes is handed on to the disk at once', () => {
+  const settings = onlineSettings({ application: 'a', slowedDown: 0 });
+  expect(settings).toMatchObject({ backend_flush_after: '256kB' });
+});
+
 test.each([
   [10, 0.1],
   [0.05, 0.05],

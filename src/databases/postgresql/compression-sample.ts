@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Host, PipeStage } from '../../ports/host.ts';
 import { pipedBytes } from '../../ports/piped-bytes.ts';
+import { storing } from '../../ports/stored-bytes.ts';
 import type { CompressionFigures, MeasuredMethod } from './compression-decision.ts';
 import type { CompressionMethod } from './compression-methods.ts';
 import type { Server } from './server.ts';
@@ -122,8 +123,7 @@ async function writeRate(
         yield chunk;
       }
     };
-    const store = 'umask 077; cat > "$1" && sync "$1"';
-    const [stored] = await keeper.pipe([{ argv: ['sh', '-c', store, 'sh', file] }], {
+    const [stored] = await keeper.pipe([storing(file)], {
       source: bytes(),
       timeoutSeconds: 2 * limitSeconds,
     });

@@ -33,16 +33,23 @@ async function icuRules(server: Server, like: DatabaseProperties): Promise<strin
   return rules === null ? [] : [`ICU_RULES ${quoteLiteral(rules)}`];
 }
 
+export interface CreateEmptyOptions {
+  /** On another server than the original's: without its tablespace and rules of collation. */
+  readonly elsewhere?: boolean;
+  readonly comment?: string;
+  /** Run-time parameters of all sessions on it. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
 /**
  * Creates an empty database like the original and closed to others. A limit of 0 keeps all but superusers out, an
  * ordinary owner too; such a one works behind the revoked CONNECT instead.
- * @param options.elsewhere on another server than the original's: without its tablespace and rules of collation
  */
 export async function createEmpty(
   server: Server,
   database: string,
   like: DatabaseProperties,
-  { elsewhere = false, comment }: { readonly elsewhere?: boolean; readonly comment?: string } = {},
+  { elsewhere = false, comment, settings = {} }: CreateEmptyOptions = {},
 ): Promise<DatabaseIdentity> {
   const { psql } = server;
   const { major } = await server.version();
@@ -77,6 +84,10 @@ export async function createEmpty(
       // Until here an unfinished one is told by letting nobody in.
       ...(comment === undefined ? [] : [`COMMENT ON DATABASE ${name} IS ${quoteLiteral(comment)}`]),
       `REVOKE ALL ON DATABASE ${name} FROM PUBLIC`,
+      ...Object.entries(settings).map(
+        ([key, value]) =>
+          `ALTER DATABASE ${name} SET ${quoteIdentifier(key)} = ${quoteLiteral(value)}`,
+      ),
       `ALTER DATABASE ${name} WITH CONNECTION LIMIT ${now?.superuser === true ? 0 : -1} ALLOW_CONNECTIONS true`,
     ],
     inMaintenance,

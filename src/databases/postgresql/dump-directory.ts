@@ -1,5 +1,5 @@
 import { fail } from '../../ports/failure.ts';
-import type { CommandResult } from '../../ports/host.ts';
+import { behindOthers, writtenBack } from './beside-the-public.ts';
 import { dumpApplication } from './dump-application.ts';
 import { describeFiles, type DumpFile } from './dump-files.ts';
 import { compressionArgument } from './compression-methods.ts';
@@ -41,11 +41,11 @@ export function directoryWriter(server: Server, options: WriterOptions): DumpWri
         psql.database,
       );
       const dump = await host.start({
-        argv: [...privately, ...client.argv],
+        argv: [...privately, ...behindOthers, ...client.argv],
         env: { ...client.env, PGAPPNAME: dumpApplication(windowId) },
         ...progressOf(options.onProgress),
       });
-      const finished = dump.end().then((result: CommandResult) => {
+      const finished = writtenBack(host, partial, () => dump.end()).then((result) => {
         if (result.exitCode === 0) return;
         throw statementError(`Dumping database ${JSON.stringify(psql.database)}`, result);
       });

@@ -3,6 +3,8 @@ import { posix } from 'node:path';
 import { fail, FailureError } from '../../ports/failure.ts';
 import type { Host, PipeStage, StageResult } from '../../ports/host.ts';
 import { pipedBytes } from '../../ports/piped-bytes.ts';
+import { storing } from '../../ports/stored-bytes.ts';
+import { behindOthers } from './beside-the-public.ts';
 import { compressionArgument } from './compression-methods.ts';
 import { dumpApplication } from './dump-application.ts';
 import { describeFiles } from './dump-files.ts';
@@ -33,9 +35,6 @@ tee /dev/fd/3 3>&1 >&4 4>&- | {
 }
 `;
 
-/** Creates the file for nobody but us; durable when it ends well. */
-const storing = 'umask 077; set -C; cat > "$1" && sync "$1"';
-
 /**
  * Streams a dump in custom format from the host that runs the client programs to the one that keeps it. Nothing is
  * written on the former's disk; with recipients the bytes are encrypted before they leave it.
@@ -62,7 +61,7 @@ export function streamWriter(server: Server, keeper: Host, options: WriterOption
     const list = await server.client('pg_restore', ['--list'], psql.database);
     return [
       {
-        argv: dump.argv,
+        argv: [...behindOthers, ...dump.argv],
         env: { ...dump.env, PGAPPNAME: dumpApplication(windowId) },
         ...progressOf(options.onProgress),
       },
@@ -98,8 +97,7 @@ export function streamWriter(server: Server, keeper: Host, options: WriterOption
           yield chunk;
         }
       };
-      const store: PipeStage = { argv: ['sh', '-c', storing, 'sh', file] };
-      const finished = keeper.pipe([store], { source: through() }).then(([stored]) => {
+      const finished = keeper.pipe([storing(file)], { source: through() }).then(([stored]) => {
         if (stored?.exitCode !== 0) throw storeFailure(keeper, file, stored);
       });
       return {
