@@ -6,6 +6,7 @@ import { planTasks } from './planned-tasks.ts';
 import { chooseRestorePointOnce } from './restore-point.ts';
 import { prepareStandby } from './restore-points/standby-borrowing.ts';
 import { readStatements } from './run-db-maintenance.ts';
+import { recordProperties } from './sealed-database.ts';
 
 const phase = 'run-db-maintenance';
 
@@ -21,6 +22,8 @@ export async function prepareClosedTasks(context: PhaseContext): Promise<void> {
   await readStatements(context, 'closed', tasks);
   if (!needsRestorePoint(plan)) return;
   const kind = await chooseRestorePointOnce(context);
+  // Anew each time: hours may lie between getting ready and closing.
+  await recordProperties(context, phase);
   if (kind === 'clone') await writeChangedPages(context);
   if (kind === 'standby') await prepareStandby(context);
 }

@@ -35,7 +35,8 @@ export async function takeRestorePoint(context: PhaseContext): Promise<RestorePo
     return record.status.restorePoint;
   }
   const kind = await chooseRestorePointOnce(context);
-  await recordProperties(context, phase);
+  // Mostly they were, right before the site was closed.
+  if (record.status.database === undefined) await recordProperties(context, phase);
   await demandTime(context, {
     phase,
     steps: takingSteps[kind].map(({ step }) => step),

@@ -15,7 +15,7 @@ import { finishReopening } from './reopening-owed.ts';
 import { requireMode } from './requirements.ts';
 import { goBack } from './restore-point.ts';
 import { giveStandbyBack } from './restore-points/standby-return.ts';
-import { unseal } from './sealed-database.ts';
+import { mayBeSealed, unseal } from './sealed-database.ts';
 import { startServices } from './services/start.ts';
 import { quietServices } from './services/stop.ts';
 import { provenChecks } from './smoke-test.ts';
@@ -170,7 +170,7 @@ async function act(
         outcome: 'cleaned-up',
       });
     case 'reopen':
-      if (record.status.database !== undefined) await unseal(context, phase);
+      if (mayBeSealed(context)) await unseal(context, phase);
       await testAndReopen(context);
       return done('nothing of schema or data was changed; the site is open again', {
         outcome: 'reopened',
@@ -283,7 +283,8 @@ async function cleanUp(context: PhaseContext): Promise<void> {
       observe: async () =>
         (await database.identify({ name })) === undefined ? { name } : undefined,
       perform: async () => {
-        await database.drop(name);
+        // What was restored from a backup is believed by its oid alone, so it goes whole or not at all.
+        await database.drop(name, { gently: role !== 'restored' });
         return { name };
       },
       describe: () => 'it is gone',

@@ -3,10 +3,9 @@ import type { PhaseContext } from './phase.ts';
 import { requireDatabase } from './requirements.ts';
 import { mayBeMarked, unmark } from './restore-point-mark.ts';
 
-/** Writes down everything of the database that a clone or a restore loses; once per window. */
+/** Writes down everything of the database that a clone or a restore loses, as it is now. */
 export async function recordProperties(context: PhaseContext, callingPhase: string): Promise<void> {
   const { record } = context;
-  if (record.status.database !== undefined) return;
   const database = requireDatabase(context);
   await runStep(context, callingPhase, {
     id: 'properties',
@@ -37,6 +36,13 @@ export async function seal(context: PhaseContext, callingPhase: string): Promise
     }),
     describe: ({ ended }) => `${ended} sessions ended; no new ones are let in`,
   });
+}
+
+/** Whether this window may have kept sessions out. */
+export function mayBeSealed({ record: { journal } }: Pick<PhaseContext, 'record'>): boolean {
+  return journal.some(
+    ({ step, event }) => (step === 'seal' || step === 'mark-database') && event === 'intent',
+  );
 }
 
 /**

@@ -37,8 +37,25 @@ describe('before the site is closed', () => {
     facts({});
     const context = await contextOf([change]);
     await prepareClosedTasks(context);
-    expect(stepsOf(context)).toEqual(['consent-closed', 'choose-restore-point', 'checkpoint']);
+    expect(stepsOf(context)).toEqual([
+      'consent-closed',
+      'choose-restore-point',
+      'properties',
+      'checkpoint',
+    ]);
     expect(asked).toBe(1);
+  });
+
+  test('grants and settings that were changed since it was got ready are recorded anew', async () => {
+    facts({});
+    const context = await contextOf([change]);
+    await prepareClosedTasks(context);
+    const properties = await world.database.properties();
+    world.database.properties = () => Promise.resolve({ ...properties, comment: 'changed since' });
+    await prepareClosedTasks(context);
+    await takeRestorePoint(context);
+    expect(context.record.status.database?.comment).toBe('changed since');
+    expect(stepsOf(context).filter((step) => step === 'properties')).toHaveLength(2);
   });
 
   test('the choice holds while it is closed: nobody is asked again', async () => {

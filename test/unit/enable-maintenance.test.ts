@@ -41,6 +41,8 @@ describe('closing the site', () => {
       'consent-closed done',
       'choose-restore-point intent',
       'choose-restore-point done',
+      'properties intent',
+      'properties done',
       'checkpoint intent',
       'checkpoint done',
       'flag intent',

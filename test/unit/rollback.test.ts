@@ -53,9 +53,18 @@ function closed(): void {
 
 async function roll(
   status: Partial<WindowStatus>,
-  change: { options?: Partial<RollbackOptions>; plan?: Record<string, unknown> } = {},
+  change: {
+    options?: Partial<RollbackOptions>;
+    plan?: Record<string, unknown>;
+    /** What the window had begun before. */
+    begun?: readonly string[];
+  } = {},
 ) {
   const context = await world.contextOf(status, { plan: change.plan ?? {} });
+  for (const step of change.begun ?? []) {
+    const line = { phase: 'run-db-maintenance', step, title: step, blast: 'app' } as const;
+    await context.record.append({ ...line, event: 'intent' });
+  }
   const options = { force: false, acceptDataLoss: false, reason: 'a test', ...change.options };
   const outcome = await rollback(context, options);
   return { outcome, status: context.record.status };
@@ -130,8 +139,15 @@ describe('when nothing was changed behind the closed door', () => {
   test('a database that was sealed for its clone is let in again first', async () => {
     closed();
     world.databases = world.databases.map((entry) => ({ ...entry, allowsConnections: false }));
-    await roll({ ...changing, state: 'closed', blast: 'app' });
+    await roll({ ...changing, state: 'closed', blast: 'app' }, { begun: ['seal'] });
     expect(world.effects).toEqual(['unseal shop', 'open', 'restore', `drop ${clone}`]);
+  });
+
+  test('a database that somebody else closed stays closed', async () => {
+    closed();
+    world.databases = world.databases.map((entry) => ({ ...entry, allowsConnections: false }));
+    await roll({ ...changing, state: 'closed', blast: 'app' });
+    expect(world.effects).toEqual(['open', 'restore', `drop ${clone}`]);
   });
 });
 
