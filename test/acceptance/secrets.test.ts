@@ -1,12 +1,17 @@
-import { readFile, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import { inflateSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Migrations, SitePlan } from '../../rehearsal/plan.ts';
 import { startSite, type Site } from '../../rehearsal/site.ts';
 import type { ActionEnd } from '../fixtures/action-process.ts';
 import { freshPlan } from '../fixtures/fresh-plan.ts';
+import {
+  expectNoTrace,
+  filesBelow,
+  formsOf,
+  withoutMasks,
+  travellingRecord,
+  withCommandsWatched,
+} from '../fixtures/secret-traces.ts';
 import { runStep, windowSteps } from '../fixtures/window-run.ts';
 
 /** Recognisable, and with everything that has to be encoded in a URL. */
@@ -26,21 +31,10 @@ afterAll(async () => {
   await site.stop();
 });
 
-/** Every form in which the secrets could turn up. */
-const forms = [
-  password,
-  encodeURIComponent(password),
-  JSON.stringify(password).slice(1, -1),
-  'zebra',
-  'Quagga',
-  token,
-  'okapi',
-].flatMap((form) => [form, Buffer.from(form).toString('base64').replace(/=+$/, '')]);
+const forms = formsOf([password, 'zebra', 'Quagga', token, 'okapi']);
 
 function expectNone(what: string, text: string): void {
-  for (const form of forms) {
-    if (text.includes(form)) throw new Error(`${what} has ${form}:\n${text.slice(0, 4000)}`);
-  }
+  expectNoTrace(forms, what, text);
 }
 
 type Watched = {
@@ -58,50 +52,22 @@ async function watchWindow(migrations: Migrations, runId: string): Promise<Watch
     DATABASE_URL: site.cluster.url({ user: 'keeper', password, database: site.databaseName }),
     MAINTENANCE_BYPASS_TOKEN: token,
   };
-  const commands = new Set<string>();
-  const stopping = new AbortController();
-  const watching = watchCommands(commands, stopping.signal);
-  const ends: ActionEnd[] = [];
-  try {
+  const { result: ends, commands } = await withCommandsWatched(async () => {
+    const ended: ActionEnd[] = [];
     for (const { entry, inputs = {} } of windowSteps) {
       const more = entry === 'report' ? { 'output-directory': reports } : {};
       const step = { entry, inputs: { ...inputs, ...more } };
       const end = await runStep(plan, step, { runId, environment });
-      ends.push(end);
+      ended.push(end);
       if (end.code === 0) continue;
-      ends.push(await runStep(plan, { entry: 'rollback' }, { runId, environment }));
+      ended.push(await runStep(plan, { entry: 'rollback' }, { runId, environment }));
       const report = { entry: 'report', inputs: { 'output-directory': reports } };
-      ends.push(await runStep(plan, report, { runId, environment }));
+      ended.push(await runStep(plan, report, { runId, environment }));
       break;
     }
-  } finally {
-    stopping.abort();
-    await watching;
-  }
+    return ended;
+  });
   return { ends, plan, reports, commands };
-}
-
-async function watchCommands(seen: Set<string>, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-    for (const pid of pids) {
-      const command = await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '');
-      if (command !== '') seen.add(command.replaceAll('\0', ' '));
-    }
-    await pause(5);
-  }
-}
-
-async function filesBelow(folder: string): Promise<readonly (readonly [string, string])[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return Promise.all(
-    entries
-      .filter((entry) => entry.isFile())
-      .map(async (entry) => {
-        const path = join(entry.parentPath, entry.name);
-        return [path, await readFile(path, 'latin1')] as const;
-      }),
-  );
 }
 
 describe.each([
@@ -125,16 +91,15 @@ describe.each([
 
   test('names its secrets to the runner before anything else, and never again', () => {
     for (const end of watched.ends) {
-      const lines = end.log.split('\n');
-      const masks = lines.filter((line) => line.startsWith('::add-mask::'));
-      expect(lines.slice(0, masks.length)).toEqual(masks);
+      const { masks, rest } = withoutMasks(end.log);
+      expect(end.log.split('\n').slice(0, masks.length)).toEqual(masks);
       const masked = masks.map((line) => line.slice('::add-mask::'.length).replaceAll('%25', '%'));
       // The runner looks for what it was given, letter by letter: as written in the URL, and plain.
       const used = [encodeURIComponent(password), password, token];
       // A report that drops no restore point uses none.
       const isReport = end.log.includes('Done: the report is in');
       if (!isReport || masked.length > 0) expect(masked).toEqual(expect.arrayContaining(used));
-      expectNone('the log', lines.slice(masks.length).join('\n'));
+      expectNone('the log', rest);
     }
   });
 
@@ -144,7 +109,7 @@ describe.each([
       expectNone('a summary', end.summary);
       const packed = end.outputs.record;
       if (packed === undefined) continue;
-      const record = inflateSync(Buffer.from(packed.replace(/^mw1:/, ''), 'base64')).toString();
+      const record = travellingRecord(packed);
       expect(record).toContain('$DATABASE_URL');
       expectNone('the travelling record', record);
     }

@@ -15,6 +15,7 @@ import { preflightSession } from '../../src/assembly/preflight-session.ts';
 import type { Surroundings } from '../../src/assembly/surroundings.ts';
 import { readRecord } from '../../src/record/window-record.ts';
 import { makeAgeKey, type AgeKey } from '../fixtures/age-keys.ts';
+import { copyPlaces, copySecrets, manualBackup, manualCommands } from '../fixtures/copy-places.ts';
 import { ProgressLines } from '../fixtures/memory-host.ts';
 import { PostgresqlBench } from '../fixtures/postgresql-bench.ts';
 import { processTable } from '../fixtures/process-table.ts';
@@ -23,7 +24,6 @@ import { until } from '../fixtures/processes.ts';
 const run = promisify(execFile);
 /** An account that the other machine has, and may not become root. */
 const keeper = { name: 'keeper', uid: 61_234, shell: '/bin/bash', sudo: false } as const;
-const manual = fileURLToPath(new URL('../../docs/backup-copies.md', import.meta.url));
 
 let bench: PostgresqlBench;
 let network: NetworkNamespace;
@@ -59,39 +59,20 @@ afterAll(async () => {
 function secrets(): Record<string, string> {
   return {
     DATABASE_URL: bench.cluster.url({ database }),
-    BACKUP_IDENTITY: key.identity,
-    BACKUP_ACCESS_KEY_ID: store.keys.accessKeyId,
-    BACKUP_SECRET_ACCESS_KEY: store.keys.secretAccessKey,
-    VAULT_KEY: server.privateKey ?? '',
+    ...copySecrets({ server, store }, key),
   };
 }
 
-const places = {
-  nas: () => ({
-    to: 'folder',
-    id: 'nas',
-    path: join(bench.folder, 'nas'),
-    'same-file-system': true,
-  }),
-  vault: () => ({
-    to: 'ssh',
-    id: 'vault',
-    host: server.url,
-    path: join(vault, 'shop'),
-    'private-key': '$VAULT_KEY',
-    'known-hosts': server.knownHosts,
-  }),
-  bucket: () => ({
-    to: 's3',
-    id: 'bucket',
-    endpoint: store.endpoint,
-    region: store.region,
-    bucket: 'backups',
-    prefix: 'shop',
-    'access-key-id': '$BACKUP_ACCESS_KEY_ID',
-    'secret-access-key': '$BACKUP_SECRET_ACCESS_KEY',
-  }),
-} as const;
+type Place = keyof ReturnType<typeof copyPlaces>;
+
+function places() {
+  return copyPlaces({
+    nas: join(bench.folder, 'nas'),
+    vault: join(vault, 'shop'),
+    server,
+    store,
+  });
+}
 
 interface Run {
   readonly surroundings: Surroundings;
@@ -101,7 +82,7 @@ interface Run {
 
 /** A run of its own, with these copies. */
 function prepare(
-  copies: readonly (keyof typeof places)[],
+  copies: readonly Place[],
   change: { keep?: object; without?: string; inputs?: Record<string, string>; state?: string } = {},
 ): Run {
   runs += 1;
@@ -119,7 +100,7 @@ function prepare(
         'database-url': '$DATABASE_URL',
         recipients: key.recipient,
         identity: '$BACKUP_IDENTITY',
-        copies: JSON.stringify(copies.map((place) => places[place]())),
+        copies: JSON.stringify(copies.map((place) => places()[place])),
         ...(change.keep === undefined ? {} : { keep: JSON.stringify(change.keep) }),
         ...change.inputs,
       },
@@ -190,8 +171,7 @@ describe('a backup with copies elsewhere', () => {
   });
 
   test('can be restored by the commands of the manual', async () => {
-    const text = await readFile(manual, 'utf8');
-    const commands = /<!-- tested: restore -->\n```bash\n([\s\S]*?)```/.exec(text)?.[1] ?? '';
+    const commands = await manualCommands('restore');
     expect(commands).toContain('age --decrypt');
     const folder = join(bench.folder, 'fetched');
     await mkdir(folder);
@@ -199,17 +179,13 @@ describe('a backup with copies elsewhere', () => {
       await writeFile(join(folder, file), await readFile(join(vault, 'shop', file)));
     }
     await writeFile(join(folder, 'key.txt'), `${key.identity}\n`);
-    const { stdout } = await run(
-      'bash',
-      ['-c', commands.replaceAll('shop-mw-20261122-020000-1a2b', name)],
-      {
-        cwd: folder,
-        env: {
-          ...bench.cluster.psqlEnvironment({ database: 'postgres' }),
-          PATH: `${bench.cluster.binFolder}:${process.env.PATH ?? ''}`,
-        },
+    const { stdout } = await run('bash', ['-c', commands.replaceAll(manualBackup, name)], {
+      cwd: folder,
+      env: {
+        ...bench.cluster.psqlEnvironment({ database: 'postgres' }),
+        PATH: `${bench.cluster.binFolder}:${process.env.PATH ?? ''}`,
       },
-    );
+    });
     expect(stdout).toContain(': OK');
     const sums = 'SELECT count(*), sum(hashtext(orders::text)) FROM orders';
     expect(await bench.sql(sums, { database: 'shop_restored' })).toBe(
@@ -325,7 +301,7 @@ describe('what is refused before anything is touched', () => {
         'backup-db': {
           recipients: [key.recipient],
           identity: '$BACKUP_IDENTITY',
-          copies: [{ ...places.nas(), 'same-file-system': false }, places.vault(), places.bucket()],
+          copies: [{ ...places().nas, 'same-file-system': false }, places().vault, places().bucket],
         },
       }),
     );
@@ -355,7 +331,7 @@ test('a streamed backup is copied from the host that keeps it, and restored by t
     keep: '{ last: 1 }',
     'ssh-private-key': '$VAULT_KEY',
     'ssh-known-hosts': server.knownHosts,
-    copies: JSON.stringify([{ ...places.bucket(), prefix: 'streamed' }]),
+    copies: JSON.stringify([{ ...places().bucket, prefix: 'streamed' }]),
   };
   const { outcome, outputs } = await backupDbAction({ ...surroundings, inputs });
   expect(outcome).toMatchObject({ kind: 'done', detail: expect.stringContaining('copied to s3:') });
@@ -367,9 +343,7 @@ test('a streamed backup is copied from the host that keeps it, and restored by t
   ]);
   expect(progress.lines.join('\n')).not.toContain(key.identity);
 
-  const text = await readFile(manual, 'utf8');
-  const commands =
-    /<!-- tested: restore a stream -->\n```bash\n([\s\S]*?)```/.exec(text)?.[1] ?? '';
+  const commands = await manualCommands('restore a stream');
   const folder = join(bench.folder, 'fetched-stream');
   await mkdir(folder);
   const archive = await readFile(join(store.dataFolder, 'backups', 'streamed', `${name}.tar.age`));
@@ -410,7 +384,7 @@ async function slowRun(state: string): Promise<{
   );
   const { surroundings } = prepare(['vault'], { state });
   const place = join(vault, state);
-  const copies = JSON.stringify([{ ...places.vault(), path: place }]);
+  const copies = JSON.stringify([{ ...places().vault, path: place }]);
   return {
     surroundings: {
       ...surroundings,

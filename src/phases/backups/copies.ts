@@ -103,7 +103,7 @@ function copyTo(
       const { bytes, sha256, encrypted, readBackAt } = note.archive;
       return { ...head(settings, label, objects), bytes, sha256, encrypted, readBackAt };
     },
-    perform: async () => {
+    perform: tellingOfSite(async () => {
       await clearAwayLeftovers(context, destination, backup);
       const digest = await sendArchive(context, receipt, { settings, destination });
       const readBackAt = context.clock.now().toISOString();
@@ -128,10 +128,26 @@ function copyTo(
       }
       const { encrypted } = archive;
       return { ...head(settings, label, objects), ...digest, encrypted, readBackAt };
-    },
+    }),
     describe: ({ bytes, sha256, encrypted }) =>
       `${formatBytes(bytes)}${encrypted ? ' encrypted' : ''}, read back with the checksum that was sent, sha256 ${sha256.slice(0, 12)}…`,
   });
+}
+
+const unchanged = 'The site is unchanged; the backup on the host is verified.';
+
+/** A place tells of itself alone when it fails: the state of the site is told before that. */
+function tellingOfSite<T>(perform: () => Promise<T>): () => Promise<T> {
+  return async () => {
+    try {
+      return await perform();
+    } catch (error) {
+      const { code, state, ...rest } = failureOf(error);
+      if (!(error instanceof FailureError) || code === 'cancelled') throw error;
+      if (state.startsWith('The site is unchanged')) throw error;
+      throw new FailureError({ ...rest, code, state: `${unchanged} ${state}` }, { cause: error });
+    }
+  };
 }
 
 function head(
@@ -258,7 +274,7 @@ function refuseCopy(label: string, message: string, next: string): never {
   return fail({
     code: 'copy-differs',
     message: `${message}.`,
-    state: `The site is unchanged; the backup on the host is verified. The copy at ${label} has no note, so it does not count.`,
+    state: `${unchanged} The copy at ${label} has no note, so it does not count.`,
     next,
   });
 }
