@@ -65,7 +65,7 @@ export function postgresql(options: {
     restore: (restoreOptions) =>
       restore(server, { ...restoreOptions, elsewhere: options.elsewhere }),
     createEmpty: (database, like) => createEmpty(server, database, like),
-    drop: (database) => drop(server, database),
+    drop: (database, dropOptions) => drop(server, database, dropOptions),
 
     ...backupProofs(server),
 
