@@ -3,6 +3,7 @@ import type { Database } from '../ports/database.ts';
 import type { Host } from '../ports/host.ts';
 import { fail } from '../ports/failure.ts';
 import { applyProperties, reapplyObstacle } from './postgresql/apply-properties.ts';
+import { possibleCompressions } from './postgresql/compression.ts';
 import { parseConnection } from './postgresql/connection.ts';
 import { createEmpty } from './postgresql/create-empty.ts';
 import { dump } from './postgresql/dump.ts';
@@ -61,6 +62,7 @@ export function postgresql(options: {
     busySessions: () => busySessions(psql),
     writeCounters: () => writeCounters(psql),
 
+    compressions: () => possibleCompressions(server),
     dump: (dumpOptions) => dump(server, dumpOptions),
     restore: (restoreOptions) =>
       restore(server, { ...restoreOptions, elsewhere: options.elsewhere }),

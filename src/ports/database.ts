@@ -249,6 +249,12 @@ export interface Database extends BackupProofs {
   writeCounters(): Promise<WriteCounters>;
 
   // Backup
+  /** How the installed client programs can compress a dump; changes nothing. */
+  compressions(): Promise<{
+    /** Program, version and host, for people. */
+    readonly by: string;
+    readonly possible: readonly Compression[];
+  }>;
   /**
    * Dumps the database, and counts its rows in the same snapshot. The folder appears whole, with its manifest, or not
    * at all.

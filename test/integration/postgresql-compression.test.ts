@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { checkVerification } from '../../src/phases/backups/verification-checks.ts';
 import type { Host } from '../../src/ports/host.ts';
+import { FakeWorld } from '../fixtures/fake-world.ts';
 import { failureFrom, PostgresqlBench } from '../fixtures/postgresql-bench.ts';
 
 let bench: PostgresqlBench;
@@ -160,5 +162,45 @@ describe('the compression of a dump', () => {
     const asked = (await bench.host.readFile(join(clients, 'asked'))) ?? [];
     // Once to find out, once for the dump.
     expect(Buffer.from(asked).toString()).toBe('--compress=lz4:1\n--compress=lz4:1\n');
+  });
+});
+
+describe('preflight', () => {
+  async function check(compression: string, clientDirectory: string) {
+    const context = await new FakeWorld().contextOf({}, { plan: { 'backup-db': { compression } } });
+    const database = bench.adapter(name, { clientDirectory });
+    return checkVerification({ ...context, database });
+  }
+
+  test('refuses a compression that the programs are too old for, or were built without', async () => {
+    const older = await bench.clients({
+      'pg_dump --version': 'echo "pg_dump (PostgreSQL) 15.4"; exit 0',
+      pg_dump: 'echo "$@" >> "$(dirname "$0")/asked"; exit 1',
+    });
+    expect(await check('zstd', older)).toEqual([
+      {
+        id: 'compression',
+        title: 'Compression of the backup',
+        verdict: 'failed',
+        value: `backup-db.compression is zstd, by which pg_dump 15.4 on ${bench.host.name} cannot compress`,
+        limit: 'backup-db.compression is auto, none or gzip',
+        next: 'Set backup-db.compression to auto, none or gzip, or install client programs of PostgreSQL 16 or newer that were built with zstd.',
+      },
+    ]);
+    // Its version says enough.
+    expect(await bench.host.readFile(join(older, 'asked'))).toBeUndefined();
+    expect(await check('lz4', await newer('lz4'))).toMatchObject([
+      { verdict: 'failed', limit: 'backup-db.compression is auto, none, gzip or zstd' },
+    ]);
+  });
+
+  test('lets pass what they can do, and asks nothing about what all can', async () => {
+    const clients = await newer('zstd');
+    expect(await check('lz4', clients)).toMatchObject([
+      { verdict: 'passed', value: `pg_dump 16.4 on ${bench.host.name} can compress by lz4` },
+    ]);
+    for (const compression of ['auto', 'none', 'gzip']) {
+      expect(await check(compression, '/nowhere')).toEqual([]);
+    }
   });
 });

@@ -1,4 +1,4 @@
-import type { CompressionChoice, Database } from '../../ports/database.ts';
+import type { Compression, CompressionChoice, Database } from '../../ports/database.ts';
 import { fail, failureOf } from '../../ports/failure.ts';
 import type { Host } from '../../ports/host.ts';
 import { decideCompression } from './compression-decision.ts';
@@ -40,6 +40,21 @@ async function canDo(server: Server, method: CompressionMethod): Promise<boolean
     timeoutSeconds: 30,
   });
   return !stderr.includes('compression');
+}
+
+/**
+ * How the installed pg_dump can compress.
+ * @throws FailureError `database-client-missing`
+ */
+export async function possibleCompressions(
+  server: Server,
+): Promise<{ readonly by: string; readonly possible: readonly Compression[] }> {
+  const possible: Compression[] = ['auto'];
+  for (const name of ['none', 'gzip', 'lz4', 'zstd'] as const) {
+    if (await canDo(server, fastest[name])) possible.push(name);
+  }
+  const { versions } = await server.programs();
+  return { by: `pg_dump ${versions.pg_dump} on ${server.host.name}`, possible };
 }
 
 async function measured(

@@ -6,9 +6,39 @@ import { scratchFitness } from './scratch-database.ts';
 
 type CheckContext = Pick<PhaseContext, 'plan' | 'database' | 'scratch'>;
 
-/** Whether the backup can be proved as the plan asks for it; changes nothing. */
+/** Whether the backup can be written and proved as the plan asks for it; changes nothing. */
 export async function checkVerification(context: CheckContext): Promise<readonly Check[]> {
-  return [...(await checkAmcheck(context)), ...(await checkScratch(context))];
+  return [
+    ...(await checkCompression(context)),
+    ...(await checkAmcheck(context)),
+    ...(await checkScratch(context)),
+  ];
+}
+
+async function checkCompression({ plan, database }: CheckContext): Promise<readonly Check[]> {
+  const { compression } = plan.backupDb;
+  // Every pg_dump can do the others.
+  if (database === undefined || !['lz4', 'zstd'].includes(compression)) return [];
+  const { by, possible } = await database.compressions();
+  const head = {
+    id: 'compression',
+    title: 'Compression of the backup',
+    limit: `backup-db.compression is ${inWords(possible)}`,
+  };
+  return [
+    possible.includes(compression)
+      ? { ...head, verdict: 'passed', value: `${by} can compress by ${compression}` }
+      : {
+          ...head,
+          verdict: 'failed',
+          value: `backup-db.compression is ${compression}, by which ${by} cannot compress`,
+          next: `Set backup-db.compression to ${inWords(possible)}, or install client programs of PostgreSQL 16 or newer that were built with ${compression}.`,
+        },
+  ];
+}
+
+function inWords(names: readonly string[]): string {
+  return `${names.slice(0, -1).join(', ')} or ${names.at(-1) ?? ''}`;
 }
 
 async function checkAmcheck({ plan, database, scratch }: CheckContext): Promise<readonly Check[]> {
