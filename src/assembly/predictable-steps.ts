@@ -123,7 +123,7 @@ export function predictableSteps(
     { phase: 'enable-maintenance', step: 'flag', closed: true, work: 'moment', guessSeconds: 0.2 },
     { phase: 'enable-maintenance', step: 'drain', closed: true, work: 'moment', guessSeconds: 0.3 },
     ...predictableServiceSteps(plan, 'stop'),
-    ...(changes ? takingSteps[restorePoint ?? 'clone'] : []),
+    ...(changes ? takingSteps(restorePoint ?? 'clone', plan) : []),
     ...steps('closed'),
     ...predictableServerSteps(plan, 'closed'),
     ...predictableServiceSteps(plan, 'start'),

@@ -39,7 +39,7 @@ export async function takeRestorePoint(context: PhaseContext): Promise<RestorePo
   if (record.status.database === undefined) await recordProperties(context, phase);
   await demandTime(context, {
     phase,
-    steps: takingSteps[kind].map(({ step }) => step),
+    steps: takingSteps(kind, context.plan).map(({ step }) => step),
     title: `A ${kind} as restore point`,
     whenLate: 'abort',
   });

@@ -101,15 +101,20 @@ export function predictedDowntime(steps: readonly PredictedStep[]): number {
 
 /**
  * The prediction with what the backup of this very window took: one that is retaken while closed takes as long, and
- * so does the restore that proves it.
+ * so does the restore or the reading that proves it.
  */
 export function refinedByBackup(
   prediction: readonly PredictedStep[],
-  backup: { readonly dumpSeconds: number; readonly restoreSeconds: number },
+  backup: {
+    readonly dumpSeconds: number;
+    readonly restoreSeconds: number;
+    readonly verification?: { readonly seconds: number } | undefined;
+  },
 ): readonly PredictedStep[] {
-  const measured: Readonly<Record<string, number>> = {
+  const measured: Readonly<Record<string, number | undefined>> = {
     'run-db-maintenance: dump-closed': backup.dumpSeconds,
     'run-db-maintenance: restore-test-closed': backup.restoreSeconds,
+    'run-db-maintenance: checksum-closed': backup.verification?.seconds,
   };
   return prediction.map((step) => {
     const seconds = measured[step.step];

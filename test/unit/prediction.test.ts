@@ -5,8 +5,9 @@ import {
   refinedByBackup,
   type PredictableStep,
 } from '../../src/plan/prediction.ts';
+import { predictableSteps } from '../../src/assembly/predictable-steps.ts';
 import type { RecordCopy } from '../../src/record/window-record.ts';
-import { journalOf, statusOf, type Written } from '../fixtures/record-factory.ts';
+import { journalOf, planOf, statusOf, type Written } from '../fixtures/record-factory.ts';
 
 const dump: PredictableStep = {
   phase: 'backup-db',
@@ -110,11 +111,33 @@ describe('what a step works through', () => {
 
 test('the backup of a window tells what retaking it takes', () => {
   const closed = (step: string) => ({ ...dump, phase: 'run-db-maintenance', step, closed: true });
-  const steps = predict([closed('dump-closed'), closed('restore-test-closed'), dump], facts, []);
-  const refined = refinedByBackup(steps, { dumpSeconds: 3, restoreSeconds: 7 });
+  const retaken = ['dump-closed', 'restore-test-closed', 'checksum-closed'].map(closed);
+  const steps = predict([...retaken, dump], facts, []);
+  const backup = { dumpSeconds: 3, restoreSeconds: 7, verification: { seconds: 2 } };
+  const refined = refinedByBackup(steps, backup);
   expect(refined.map(({ seconds, measured }) => [seconds, measured])).toEqual([
     [3, true],
     [7, true],
+    [2, true],
     [10, undefined],
   ]);
+});
+
+describe('a dump as restore point', () => {
+  test.each([
+    ['checksum', 'checksum-closed', 600e6 / 150e6],
+    ['restore', 'restore-test-closed', 600e6 / 20e6],
+    ['restore-and-compare', 'restore-test-closed', 600e6 / 20e6],
+  ])('is predicted with the proof that the plan asks for: %s', (verify, step, seconds) => {
+    const plan = planOf({
+      'backup-db': { verify },
+      'run-db-maintenance': { tasks: [{ task: 'sql', sql: 'SELECT 1', blast: 'data' }] },
+    });
+    const steps = predict(predictableSteps(plan, new Map(), 'dump'), facts, []);
+    const proofs = steps.filter((one) => /: (?:restore-test|checksum)-closed$/.test(one.step));
+    expect(proofs).toEqual([
+      { step: `run-db-maintenance: ${step}`, closed: true, seconds, basis: 'database size' },
+    ]);
+    expect(steps.find((one) => one.step.endsWith('dump-closed'))?.seconds).toBe(10);
+  });
 });

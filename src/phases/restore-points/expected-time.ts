@@ -1,3 +1,4 @@
+import type { Plan } from '../../plan/plan.ts';
 import { predict, type PredictableStep } from '../../plan/prediction.ts';
 import type { RestorePointKind } from '../../record/restore-point.ts';
 import { readHistory } from '../../record/window-record.ts';
@@ -8,19 +9,30 @@ const phase = 'run-db-maintenance';
 const closed = { phase, closed: true } as const;
 
 /** The steps that take a restore point while the site is closed, for what they are expected to take. */
-export const takingSteps: Readonly<Record<RestorePointKind, readonly PredictableStep[]>> = {
-  clone: [{ ...closed, step: 'clone', work: 'copy' }],
-  standby: [
-    { ...closed, step: 'stop-standby', work: 'moment' },
-    { ...closed, step: 'catch-up-standby', work: 'moment', guessSeconds: 0.3 },
-    { ...closed, step: 'cut-off-standby', work: 'moment', guessSeconds: 0.1 },
-  ],
-  dump: [
-    { ...closed, step: 'dump-closed', work: 'dump' },
-    { ...closed, step: 'restore-test-closed', work: 'restore' },
-  ],
-  command: [{ ...closed, step: 'take-snapshot', work: 'moment', guessSeconds: 10 }],
-};
+export function takingSteps(
+  kind: RestorePointKind,
+  { backupDb: { verify } }: Pick<Plan, 'backupDb'>,
+): readonly PredictableStep[] {
+  switch (kind) {
+    case 'clone':
+      return [{ ...closed, step: 'clone', work: 'copy' }];
+    case 'standby':
+      return [
+        { ...closed, step: 'stop-standby', work: 'moment' },
+        { ...closed, step: 'catch-up-standby', work: 'moment', guessSeconds: 0.3 },
+        { ...closed, step: 'cut-off-standby', work: 'moment', guessSeconds: 0.1 },
+      ];
+    case 'dump':
+      return [
+        { ...closed, step: 'dump-closed', work: 'dump' },
+        verify === 'checksum'
+          ? { ...closed, step: 'checksum-closed', work: 'scan' }
+          : { ...closed, step: 'restore-test-closed', work: 'restore' },
+      ];
+    case 'command':
+      return [{ ...closed, step: 'take-snapshot', work: 'moment', guessSeconds: 10 }];
+  }
+}
 
 /** How long taking kinds would keep the site closed: from earlier windows, else from the size of the database. */
 export async function expectedTimes(
@@ -33,7 +45,7 @@ export async function expectedTimes(
   const history = await readHistory(host, { stateDir: plan.stateDir, name: plan.name ?? '' });
   return Object.fromEntries(
     kinds.map((kind) => {
-      const steps = predict(takingSteps[kind], size, history);
+      const steps = predict(takingSteps(kind, plan), size, history);
       return [
         kind,
         {
