@@ -24,7 +24,7 @@ export async function prepareClosedTasks(context: PhaseContext): Promise<void> {
   const kind = await chooseRestorePointOnce(context);
   // Anew each time: hours may lie between getting ready and closing.
   await recordProperties(context, phase);
-  if (kind === 'clone') await writeChangedPages(context);
+  if (kind === 'clone' || kind === 'standby') await writeChangedPages(context);
   if (kind === 'standby') await prepareStandby(context);
 }
 
@@ -32,12 +32,13 @@ const ways = {
   asked: 'the server has written them',
   'by-a-copy': 'the server has written them, for a small copy that was dropped again',
   'not-allowed':
-    'the role may not ask for it (pg_checkpoint); the copy does it while the site is closed',
+    'the role may not ask for it (pg_checkpoint); the server does it while the site is closed',
 } as const;
 
 /**
  * A copy of files begins with a checkpoint (manual, CREATE DATABASE: FILE_COPY), which writes all that was changed in
- * memory. Twice is cheap: the second time there is little left.
+ * memory. Twice is cheap: the second time there is little left. A replica, when it is started again, replays the log
+ * from the last checkpoint on that reached it (manual, 30.5), and so does a failed primary write less when it stops.
  */
 async function writeChangedPages(context: PhaseContext): Promise<void> {
   const { database, record } = context;

@@ -101,8 +101,8 @@ export interface ServerState {
   readonly segmentBytes: number;
 }
 
-/** Who answers at a connection. */
-export interface ServerIdentity {
+/** Who answers at a connection, and how far it is. */
+export interface ServerIdentity extends ReplicaProgress {
   readonly systemIdentifier: string;
   readonly timeline: number;
   readonly isInRecovery: boolean;
@@ -148,22 +148,28 @@ export interface Standby {
   createSlot(name: string): Promise<void>;
   dropSlot(name: string): Promise<void>;
 
-  /** Has both write their changed pages; false where the roles may not ask for it. */
+  /**
+   * Has the replica write its changed pages up to the last checkpoint of the primary; false where the role may not ask
+   * for it, or the replica does not come so far.
+   */
   flush(): Promise<boolean>;
 
   state(role: ServerRole, place: ServerPlace): Promise<ServerState>;
-  /** Stops it in order, and proves it; with `force`, without waiting for anybody when that takes too long. */
+  /**
+   * Stops it in order, and proves it; with `force`, without waiting for anybody when that takes too long.
+   * @returns also how its files show it then
+   */
   stop(
     role: ServerRole,
     place: ServerPlace,
     options: { readonly seconds: number; readonly force: boolean },
-  ): Promise<{ readonly forced: boolean }>;
-  /** Starts it as it ran before. @param port instead of its own */
+  ): Promise<{ readonly forced: boolean; readonly state: ServerState }>;
+  /** Starts it as it ran before, unless it runs. @param port instead of its own */
   start(
     role: ServerRole,
     place: ServerPlace,
     options: { readonly seconds: number; readonly port?: number | undefined },
-  ): Promise<void>;
+  ): Promise<{ readonly wasRunning: boolean }>;
   /** What the replica's own settings have of this window. */
   ownSettings(place: ServerPlace, windowId: string): Promise<OwnSettings>;
   /** Writes them; `none` takes them out again. @param like the primary whose place it takes */
@@ -173,13 +179,21 @@ export interface Standby {
     settings: OwnSettings,
     like?: TakenPlace,
   ): Promise<void>;
-  /** Whether the segment of the log that holds the position is there. */
-  hasSegment(place: ServerPlace, timeline: number, position: LogPosition): Promise<boolean>;
-  promote(place: ServerPlace, seconds: number): Promise<void>;
+  /** Whether the segment of the log that holds the position is there. @param state how its files show it */
+  hasSegment(
+    place: ServerPlace,
+    state: Pick<ServerState, 'timeline' | 'segmentBytes'>,
+    position: LogPosition,
+  ): Promise<boolean>;
+  /** Tells it to become the primary; whether it did is to be asked. */
+  promote(place: ServerPlace): Promise<void>;
   /** Where a timeline was left for the next, as the server's own history has it. */
   endOfTimeline(place: ServerPlace, timeline: number): Promise<LogPosition | undefined>;
-  /** Who answers; through the application's connection, or that of the replica. */
-  identity(through: 'application' | 'replica'): Promise<ServerIdentity>;
+  /**
+   * Who answers; through the application's connection, or that of the replica.
+   * @param promotionSeconds for which a replica that was told to become the primary is waited for; default: not
+   */
+  identity(through: 'application' | 'replica', promotionSeconds?: number): Promise<ServerIdentity>;
   /** Runs the plan's command that leads the application to the promoted replica. */
   lead(seconds: number): Promise<void>;
 }

@@ -176,9 +176,17 @@ test('with consent, other databases go back as well, and preflight says so', asy
 
 describe('a replica that fails while it is taken', () => {
   test('by falling behind is told with both positions, and is as it was', async () => {
+    let looking: Promise<unknown> = Promise.resolve();
     const pausing = (standby: Standby): Standby => ({
       ...standby,
+      facts: () => {
+        const facts = standby.facts();
+        looking = facts;
+        return facts;
+      },
       markPosition: async (windowId) => {
+        // Both are asked for at once; it is paused after it was found fit.
+        await looking;
         await bench.replica.psql('SELECT pg_wal_replay_pause()');
         return standby.markPosition(windowId);
       },

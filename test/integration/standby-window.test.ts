@@ -3,6 +3,7 @@ import { dropRestorePoint } from '../../src/phases/close-books.ts';
 import type { PhaseContext } from '../../src/phases/phase.ts';
 import { rollback } from '../../src/phases/rollback.ts';
 import { FakeWorld } from '../fixtures/fake-world.ts';
+import { until } from '../fixtures/postgresql-bench.ts';
 import {
   goBack,
   improvement,
@@ -59,12 +60,32 @@ describe('a window with a replica as restore point', () => {
         'failed-database': `the data directory ${bench.primary.dataFolder} on local, whose server is stopped`,
       },
     });
+    // It takes as long whatever is in the database: nothing of it was read since the replica was started.
+    const reads = `SELECT seq_scan + coalesce(idx_scan, 0) FROM pg_stat_user_tables WHERE relname = 'orders'`;
+    expect(await bench.sql(reads)).toBe('0');
     expect(await bench.contents()).toBe(before);
+    await until(async () => (await bench.sql(reads)) !== '0', 'what is read is counted');
     expect(context.record.status.state).toBe('rolled-back');
     // The replica's own file has the password of the primary; nothing else has.
     expect(JSON.stringify(context.record.copy())).not.toContain(bench.primary.superuserPassword);
     // It is the primary, and takes writes.
     await bench.sql('INSERT INTO orders SELECT 1001');
+  }, 60_000);
+
+  test('goes back also when somebody started the replica meanwhile, at its own port', async () => {
+    const before = await bench.contents();
+    const context = await bench.context({
+      wrap: (standby) => ({
+        ...standby,
+        writeOwnSettings: async (...args) => {
+          if (args[2] === 'promotion') await bench.replica.start();
+          await standby.writeOwnSettings(...args);
+        },
+      }),
+    });
+    await maintain(context);
+    expect(await goBack(context)).toMatchObject({ kind: 'done' });
+    expect(await bench.contents()).toBe(before);
   }, 60_000);
 
   test('that ends well lets the replica follow again', async () => {

@@ -11,6 +11,7 @@ import { quoteLiteral } from './quoting.ts';
 import { createServer, type Server } from './server.ts';
 import { StatementError } from './statement-failure.ts';
 import {
+  markPosition,
   primaryFacts,
   primaryPosition,
   replicaFacts,
@@ -21,7 +22,7 @@ import { endIn, hex, segmentName } from './standby/log-files.ts';
 import { ownSettingsIn, withOwnSettings } from './standby/own-settings.ts';
 import { placeOfRunning } from './standby/running-server.ts';
 import { serverProcess, type OwnCommands } from './standby/server-process.ts';
-import { serverPrograms, type ServerPrograms } from './standby/server-programs.ts';
+import { lastLine, serverPrograms, type ServerPrograms } from './standby/server-programs.ts';
 
 type Argv = readonly [string, ...string[]];
 
@@ -70,7 +71,7 @@ export function postgresqlStandby(options: StandbyOptions): Standby {
     while (clock.monotonicSeconds() < deadline) {
       const { replayed } = await replicaProgress(replica);
       if (replayed !== undefined && reaches(replayed, position)) return true;
-      await clock.wait(0.1);
+      await clock.wait(0.02);
     }
     return false;
   };
@@ -103,14 +104,7 @@ export function postgresqlStandby(options: StandbyOptions): Standby {
     },
     places: (facts) => placesOf(options, facts),
     primaryPosition: () => primaryPosition(primary),
-    markPosition: async (windowId) => {
-      await primary.execute(
-        `SELECT pg_catalog.pg_logical_emit_message(true, 'maintenance-window', ${quoteLiteral(windowId)})`,
-        // As a commit of our own, flushed here; other replicas are not waited for.
-        { timeoutSeconds: 15, settings: { synchronous_commit: 'local' } },
-      );
-      return primaryPosition(primary);
-    },
+    markPosition: (windowId) => markPosition(primary, windowId),
     progress: (through) => replicaProgress(through === 'application' ? primary : replica),
     hasSlot: async (name) => (await primaryFacts(primary)).slots.some((slot) => slot.name === name),
     createSlot: (name) =>
@@ -125,9 +119,7 @@ export function postgresqlStandby(options: StandbyOptions): Standby {
 
     // A replica can write up to a checkpoint of its primary (manual, 30.5, restartpoints).
     flush: async () =>
-      (await checkpointOn(primary)) &&
-      (await untilReplayed(await primaryPosition(primary))) &&
-      checkpointOn(replica),
+      (await untilReplayed(await primaryPosition(primary))) && checkpointOn(replica),
 
     state: (role, place) => programs(role, place).state(),
     stop: (role, place, how) => process(role, place).stop(how),
@@ -151,18 +143,17 @@ export function postgresqlStandby(options: StandbyOptions): Standby {
         owner: { uid: status.uid, gid: status.gid },
       });
     },
-    hasSegment: async (place, timeline, position) => {
-      const { segmentBytes } = await programs('replica', place).state();
+    hasSegment: async (place, { timeline, segmentBytes }, position) => {
       const name = segmentName(timeline, position, segmentBytes);
       const found = await hosts.replica.status(posix.join(place.dataDirectory, 'pg_wal', name));
       return found?.kind === 'file' && found.bytes === segmentBytes;
     },
-    promote: async (place, seconds) => {
-      const result = await programs('replica', place).pgCtl(['promote'], seconds);
+    promote: async (place) => {
+      const result = await programs('replica', place).promote();
       if (result.exitCode === 0) return;
       fail({
         code: 'standby-not-promoted',
-        message: `The replica in ${place.dataDirectory} on ${place.host} was not promoted within ${String(seconds)} s.`,
+        message: `The replica in ${place.dataDirectory} on ${place.host} could not be told to become the primary: ${lastLine(result)}.`,
         state: 'The primary is stopped; the replica may still become the primary.',
         next: `Look at the log of the replica, and run \`rollback\` again: it looks first. By hand: pg_ctl promote -D ${place.dataDirectory}.`,
       });
@@ -174,7 +165,8 @@ export function postgresqlStandby(options: StandbyOptions): Standby {
         ? undefined
         : endIn(Buffer.from(bytes).toString('latin1'), timeline);
     },
-    identity: (through) => serverIdentity(through === 'application' ? primary : replica),
+    identity: (through, promotionSeconds) =>
+      serverIdentity(through === 'application' ? primary : replica, promotionSeconds),
     lead: async (seconds) => {
       if (lead === undefined) return;
       const [program] = lead.argv;

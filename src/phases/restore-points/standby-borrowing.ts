@@ -6,15 +6,16 @@ import { bytesBetween, reaches, type LogPosition } from '../../ports/log-positio
 import { controlInWords, type ServerPlace } from '../../ports/server-place.ts';
 import type { ReplicaProgress, ServerRole, Standby, StandbyFacts } from '../../ports/standby.ts';
 import { owedStandby, type BorrowedStandby } from '../../record/standby.ts';
-import { outcomeOf } from '../../record/journal.ts';
+import { mayHaveRun, outcomeOf } from '../../record/journal.ts';
 import { runStep } from '../../record/step.ts';
 import type { PhaseContext } from '../phase.ts';
 import { logKeeper, otherReceivers, standbyObstacle } from './standby-obstacles.ts';
 
 const phase = 'run-db-maintenance';
+const catchUpStep = 'catch-up-standby';
 
 /** Seconds between two looks at a replica that catches up. */
-const lookSeconds = 0.05;
+const lookSeconds = 0.02;
 
 /** @throws FailureError `setting-missing` */
 export function requireStandby({ standby }: Pick<PhaseContext, 'standby'>): Standby {
@@ -73,7 +74,8 @@ export async function borrow(context: PhaseContext): Promise<BorrowedStandby> {
   const standby = requireStandby(context);
   const owed = owedStandby(record.status);
   if (owed !== undefined) {
-    await keepLog(context, owed);
+    // Whether the slot is there is seen with all else of the primary when the replica is to catch up.
+    if (mayHaveRun(record.journal, phase, catchUpStep)) await keepLog(context, owed);
     return owed;
   }
   await runStep(context, phase, {
@@ -133,7 +135,7 @@ async function keepLog(context: PhaseContext, { slot }: BorrowedStandby): Promis
 
 /**
  * What needs no closed site: finds the replica, has the primary keep its log, and the replica write what it has
- * changed in memory, so that it stops at once.
+ * changed in memory, so that it stops at once. The primary has just had a checkpoint.
  */
 export async function prepareStandby(context: PhaseContext): Promise<void> {
   await borrow(context);
@@ -147,7 +149,7 @@ export async function prepareStandby(context: PhaseContext): Promise<void> {
     describe: ({ isAllowed }) =>
       isAllowed
         ? 'it has written them'
-        : 'the roles may not ask for it (pg_checkpoint); it does so when it is stopped',
+        : 'the role may not ask the replica for it (pg_checkpoint); it does so when it is stopped',
   });
 }
 
@@ -161,32 +163,44 @@ export async function catchUp(
 ): Promise<LogPosition> {
   const { clock, plan, record } = context;
   const standby = requireStandby(context);
-  const step = 'catch-up-standby';
   const { position } = await runStep(context, phase, {
-    id: step,
+    id: catchUpStep,
     title: 'Wait until the replica has applied all that the primary wrote',
     blast: 'none',
     observe: async () => {
-      const recorded = outcomeOf(record.journal, phase, step)?.data as
+      const recorded = outcomeOf(record.journal, phase, catchUpStep)?.data as
         { position: string; seconds: number } | undefined;
+      if (recorded === undefined) return undefined;
       const { isRunning } = await standby.state('replica', borrowed.replica);
       // One that runs may have fallen behind since; a stopped one cannot be asked any more, and has not moved.
       return isRunning ? undefined : recorded;
     },
     perform: async () => {
       const begun = clock.monotonicSeconds();
+      const looking = standby.facts();
+      const marking = mark(standby, record.status.windowId);
+      // An obstacle tells more than what it made fail beside it.
+      marking.catch(() => undefined);
       // It may have been chosen a while ago.
-      const obstacle = standbyObstacle(await standby.facts(), plan.standby, standby);
+      const facts = await looking;
+      const obstacle = standbyObstacle(facts, plan.standby, standby);
       if (obstacle !== undefined) return refuse(obstacle);
-      const wanted = await standby.markPosition(record.status.windowId);
+      if (!facts.primary.slots.some(({ name }) => name === borrowed.slot)) {
+        await keepLog(context, borrowed);
+      }
+      const { wanted, first } = await marking;
       const seconds = (): number => clock.monotonicSeconds() - begun;
+      let next: Promise<ReplicaProgress> | undefined = Promise.resolve(first);
       const progress = await until(
         context,
         plan.standby.catchUp,
-        () => standby.progress('replica'),
+        () => {
+          const look = next ?? standby.progress('replica');
+          next = undefined;
+          return look;
+        },
         // A paused one gets nowhere, however long it is waited for.
-        ({ replayed, isPaused }) =>
-          isPaused || (replayed !== undefined && reaches(replayed, wanted)),
+        (seen) => seen.isPaused || hasAll(seen, wanted),
       );
       if (!hasAll(progress, wanted)) refuseLag(progress, wanted, plan.standby.catchUp);
       return { position: wanted, seconds: Math.round(seconds() * 1000) / 1000 };
@@ -194,6 +208,15 @@ export async function catchUp(
     describe: (result) => `it has all up to ${result.position}`,
   });
   return position;
+}
+
+/** Where the primary's log ends, and how far the replica is right after. */
+async function mark(
+  standby: Standby,
+  windowId: string,
+): Promise<{ readonly wanted: LogPosition; readonly first: ReplicaProgress }> {
+  const wanted = await standby.markPosition(windowId);
+  return { wanted, first: await standby.progress('replica') };
 }
 
 /** Whether everything up to a position is applied, and nothing keeps what comes next from being. */

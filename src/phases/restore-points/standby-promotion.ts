@@ -1,12 +1,12 @@
 import { fail } from '../../ports/failure.ts';
 import { reaches } from '../../ports/log-position.ts';
 import { controlInWords } from '../../ports/server-place.ts';
-import type { ServerIdentity } from '../../ports/standby.ts';
+import type { ServerIdentity, ServerState } from '../../ports/standby.ts';
+import { mayHaveRun } from '../../record/journal.ts';
 import type { RestorePointOf } from '../../record/restore-point.ts';
 import { failedPrimary, type BorrowedStandby } from '../../record/standby.ts';
 import { runStep } from '../../record/step.ts';
 import type { PhaseContext } from '../phase.ts';
-import { countRows } from './row-proof.ts';
 import { requireBorrowed, requireStandby, until } from './standby-borrowing.ts';
 import { promote, throughOf } from './standby-timeline.ts';
 
@@ -14,8 +14,9 @@ const phase = 'rollback';
 type Point = RestorePointOf<'standby'>;
 
 /**
- * Stops the failed primary and has the replica take its place. Each step looks at files, processes and servers first,
- * so that a killed rollback is gone on with.
+ * Stops the failed primary and has the replica take its place. Each step that an earlier run may have begun looks at
+ * files, processes and servers first, so that a killed rollback is gone on with. No data is read: what the promoted
+ * server holds is told by where its history leaves the old timeline.
  */
 export async function promoteStandby(context: PhaseContext, point: Point): Promise<string> {
   const { record, clock } = context;
@@ -27,14 +28,13 @@ export async function promoteStandby(context: PhaseContext, point: Point): Promi
     await record.update({ rollback: { ...begun, failedDatabase: failed } });
   }
   await stopPrimary(context, borrowed);
-  await startReplica(context, borrowed);
-  await promote(context, borrowed, point);
-  await swapIn(context, borrowed, point);
+  const started = await startReplica(context, borrowed);
+  const promoted = await promote(context, borrowed, point, started);
+  await swapIn(context, borrowed, point, promoted);
   await refuseTwoPrimaries(context, borrowed);
   if (borrowed.promotedAt === undefined) {
     await record.update({ standby: { ...borrowed, promotedAt: clock.now().toISOString() } });
   }
-  await countRows(context, undefined);
   return failed;
 }
 
@@ -67,8 +67,10 @@ async function findReplica(
     blast: 'none',
     observe: () => Promise.resolve(undefined),
     perform: async () => {
-      const state = await standby.state('replica', replica);
-      const settings = await standby.ownSettings(replica, windowId);
+      const [state, settings] = await Promise.all([
+        standby.state('replica', replica),
+        standby.ownSettings(replica, windowId),
+      ]);
       if (state.systemIdentifier !== point.systemIdentifier) {
         return moved('another cluster is in its place', point);
       }
@@ -101,17 +103,17 @@ function moved(how: string, { dataDirectory, host }: Point): never {
 async function stopPrimary(context: PhaseContext, { primary }: BorrowedStandby): Promise<void> {
   const standby = requireStandby(context);
   const { serverTimeout: seconds } = context.plan.standby;
-  const observe = async (): Promise<{ state: string; forced: boolean } | undefined> => {
-    const { isRunning, clusterState } = await standby.state('primary', primary);
-    return isRunning ? undefined : { state: clusterState, forced: false };
-  };
+  let found: ServerState | undefined;
   await runStep(context, phase, {
     id: 'keep-failed',
     title: `Stop the failed primary and keep its data (${primary.dataDirectory} on ${primary.host})`,
     blast: 'data',
-    observe,
+    observe: async () => {
+      found = await standby.state('primary', primary);
+      return found.isRunning ? undefined : { state: found.clusterState, forced: false };
+    },
     perform: async () => {
-      const { systemIdentifier } = await standby.state('primary', primary);
+      const { systemIdentifier } = found ?? (await standby.state('primary', primary));
       if (systemIdentifier !== primary.systemIdentifier) {
         return fail({
           code: 'standby-unfit',
@@ -121,18 +123,22 @@ async function stopPrimary(context: PhaseContext, { primary }: BorrowedStandby):
         });
       }
       // What was written is in its log, however it is stopped; nobody may keep the rollback waiting.
-      const { forced } = await standby.stop('primary', primary, { seconds, force: true });
-      const found = await observe();
-      return { state: found?.state ?? 'unknown', forced };
+      const { forced, state } = await standby.stop('primary', primary, { seconds, force: true });
+      return { state: state.clusterState, forced };
     },
     describe: ({ state, forced }) =>
       `its server is stopped${forced ? ' without waiting for its sessions' : ''}, its data is ${state}`,
   });
 }
 
-async function startReplica(context: PhaseContext, borrowed: BorrowedStandby): Promise<void> {
+/** @returns who answers then */
+async function startReplica(
+  context: PhaseContext,
+  borrowed: BorrowedStandby,
+): Promise<ServerIdentity> {
   const standby = requireStandby(context);
-  const { windowId } = context.record.status;
+  const { journal, status } = context.record;
+  const { windowId } = status;
   const { replica, taken, reachedBy } = borrowed;
   const seconds = context.plan.standby.serverTimeout;
   const like = reachedBy === 'port' ? taken : undefined;
@@ -144,30 +150,40 @@ async function startReplica(context: PhaseContext, borrowed: BorrowedStandby): P
         : `Have the replica listen where the primary did (port ${like.port})`,
     blast: 'data',
     observe: async () =>
+      mayHaveRun(journal, phase, 'configure-standby') &&
       (await standby.ownSettings(replica, windowId)) === 'promotion'
         ? { settings: 'promotion' }
         : undefined,
     perform: async () => {
-      // It reads them when it starts, should somebody have started it.
-      const { isRunning } = await standby.state('replica', replica);
-      if (isRunning) await standby.stop('replica', replica, { seconds, force: false });
       await standby.writeOwnSettings(replica, windowId, 'promotion', like);
       return { settings: await standby.ownSettings(replica, windowId) };
     },
     describe: () => `written at the end of its postgresql.auto.conf`,
   });
+  let seen: ServerIdentity | undefined;
+  const answers = async (patience: number) => {
+    seen = await answering(context, borrowed, patience);
+    return seen === undefined ? undefined : { systemIdentifier: seen.systemIdentifier };
+  };
   await runStep(context, phase, {
     id: 'start-standby',
     title: `Start the replica${like === undefined ? '' : ` on port ${like.port}`}`,
     blast: 'data',
     observe: async () =>
+      mayHaveRun(journal, phase, 'start-standby') &&
       (await standby.state('replica', replica)).isRunning
-        ? await answering(context, borrowed, 0)
+        ? await answers(0)
         : undefined,
     perform: async () => {
-      await standby.start('replica', replica, { seconds, port: like?.port });
+      const how = { seconds, port: like?.port };
+      const { wasRunning } = await standby.start('replica', replica, how);
+      if (wasRunning) {
+        // Somebody started it before; it reads its settings when it starts.
+        await standby.stop('replica', replica, { seconds, force: false });
+        await standby.start('replica', replica, how);
+      }
       return (
-        (await answering(context, borrowed, seconds)) ??
+        (await answers(seconds)) ??
         fail({
           code: 'standby-server-not-started',
           message: `The replica in ${replica.dataDirectory} on ${replica.host} runs, but does not answer ${like === undefined ? 'at its own connection' : 'where the primary did'}.`,
@@ -178,6 +194,7 @@ async function startReplica(context: PhaseContext, borrowed: BorrowedStandby): P
     },
     describe: ({ systemIdentifier }) => `it answers; its system identifier is ${systemIdentifier}`,
   });
+  return seen ?? standby.identity(throughOf(borrowed));
 }
 
 /** Who answers where the promoted server is to be; `undefined` when it is nobody, or another cluster. */
@@ -185,7 +202,7 @@ async function answering(
   context: PhaseContext,
   borrowed: BorrowedStandby,
   seconds: number,
-): Promise<(ServerIdentity & Record<string, string | number | boolean>) | undefined> {
+): Promise<ServerIdentity | undefined> {
   const standby = requireStandby(context);
   const identity = await until(
     context,
@@ -193,20 +210,22 @@ async function answering(
     () => standby.identity(throughOf(borrowed)).catch(() => undefined),
     (seen) => seen !== undefined,
   );
-  return identity?.systemIdentifier === borrowed.replica.systemIdentifier
-    ? { ...identity }
-    : undefined;
+  return identity?.systemIdentifier === borrowed.replica.systemIdentifier ? identity : undefined;
 }
 
 async function swapIn(
   context: PhaseContext,
   borrowed: BorrowedStandby,
   point: Point,
+  promoted: ServerIdentity,
 ): Promise<void> {
   const standby = requireStandby(context);
   const seconds = context.plan.standby.serverTimeout;
+  // Where it took the primary's port, the application's own connection has just been asked.
+  let known = throughOf(borrowed) === 'application' ? promoted : undefined;
   const observe = async (): Promise<{ timeline: number; systemIdentifier: string } | undefined> => {
-    const seen = await standby.identity('application').catch(() => undefined);
+    const seen = known ?? (await standby.identity('application').catch(() => undefined));
+    known = undefined;
     if (seen === undefined || seen.isInRecovery || seen.timeline <= point.timeline)
       return undefined;
     const { systemIdentifier, timeline } = seen;

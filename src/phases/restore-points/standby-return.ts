@@ -82,7 +82,8 @@ async function follow(
     await standby.writeOwnSettings(replica, windowId, 'none');
   }
   await standby.start('replica', replica, { seconds });
-  const wanted = await standby.primaryPosition();
+  // With what sessions committed that do not wait for the disk.
+  const wanted = await standby.markPosition(windowId);
   const unseen: ReplicaProgress = { replayed: undefined, isPaused: false, isStreaming: false };
   const progress = await until(
     context,

@@ -1,6 +1,7 @@
 import { fail } from '../../ports/failure.ts';
 import { reaches, type LogPosition } from '../../ports/log-position.ts';
-import type { ReplicaProgress } from '../../ports/standby.ts';
+import type { ReplicaProgress, ServerIdentity } from '../../ports/standby.ts';
+import { mayHaveRun } from '../../record/journal.ts';
 import type { RestorePointOf } from '../../record/restore-point.ts';
 import type { BorrowedStandby } from '../../record/standby.ts';
 import { runStep } from '../../record/step.ts';
@@ -14,39 +15,48 @@ type Point = RestorePointOf<'standby'>;
 export const throughOf = ({ reachedBy }: BorrowedStandby): 'application' | 'replica' =>
   reachedBy === 'port' ? 'application' : 'replica';
 
-/** Has the replica leave the timeline of the primary, and proves by its own history that it did so within the restore point. */
+/**
+ * Has the replica leave the timeline of the primary, and proves by its own history that it did so within the restore
+ * point.
+ * @param started how far it was when it answered after its start
+ * @returns who answers now
+ */
 export async function promote(
   context: PhaseContext,
   borrowed: BorrowedStandby,
   point: Point,
-): Promise<void> {
+  started: ReplicaProgress,
+): Promise<ServerIdentity> {
   const standby = requireStandby(context);
   const { replica } = borrowed;
   const through = throughOf(borrowed);
   const seconds = context.plan.standby.serverTimeout;
-  const observe = async (): Promise<{ left: LogPosition; timeline: number } | undefined> => {
-    const identity = await standby.identity(through);
+  let identity: ServerIdentity | undefined;
+  const observe = async (
+    wait?: number,
+  ): Promise<{ left: LogPosition; timeline: number } | undefined> => {
+    identity = await standby.identity(through, wait);
     if (identity.isInRecovery) return undefined;
     const left = await standby.endOfTimeline(replica, point.timeline);
     return left === undefined ? undefined : { left, timeline: identity.timeline };
   };
+  const hasApplied = ({ replayed }: ReplicaProgress): boolean =>
+    replayed !== undefined && reaches(replayed, point.position);
+  const id = 'promote-standby';
   const { left } = await runStep(context, phase, {
-    id: 'promote-standby',
+    id,
     title: 'Promote the replica',
     blast: 'data',
-    observe,
+    observe: async () => (mayHaveRun(context.record.journal, phase, id) ? observe() : undefined),
     perform: async () => {
-      const applied = await until(
-        context,
-        seconds,
-        () => standby.progress(through),
-        // After its start it applies the log that it had received before it was stopped.
-        ({ replayed }) => replayed !== undefined && reaches(replayed, point.position),
-      );
+      // After its start it applies the log that it had received before it was stopped.
+      const applied = hasApplied(started)
+        ? started
+        : await until(context, seconds, () => standby.progress(through), hasApplied);
       refuseOther(applied, point);
-      await standby.promote(replica, seconds);
+      await standby.promote(replica);
       return (
-        (await until(context, seconds, observe, (seen) => seen !== undefined)) ??
+        (await observe(seconds)) ??
         fail({
           code: 'standby-not-promoted',
           message: 'The replica was told to become the primary, and is still a replica.',
@@ -67,6 +77,7 @@ export async function promote(
       next: 'Find out what it holds before anybody works on it; the verified backup is there as well.',
     });
   }
+  return identity ?? standby.identity(through);
 }
 
 function refuseOther({ replayed, isStreaming, isPaused }: ReplicaProgress, point: Point): void {

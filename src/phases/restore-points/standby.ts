@@ -1,6 +1,8 @@
 import { formatDuration } from '../../plan/duration.ts';
 import { fail, failureOf } from '../../ports/failure.ts';
 import { reaches, type LogPosition } from '../../ports/log-position.ts';
+import type { ServerState } from '../../ports/standby.ts';
+import { mayHaveRun } from '../../record/journal.ts';
 import type { RestorePointOf } from '../../record/restore-point.ts';
 import type { BorrowedStandby } from '../../record/standby.ts';
 import { runStep } from '../../record/step.ts';
@@ -72,30 +74,34 @@ async function stop(
   const standby = requireStandby(context);
   const { replica, timeline } = borrowed;
   const position = await catchUp(context, borrowed);
-  const seen = async (): Promise<{ state: string; recoveryEnd: string } | undefined> => {
-    const state = await standby.state('replica', replica);
+  const asStopped = async (
+    state: ServerState,
+  ): Promise<{ state: string; recoveryEnd: string } | undefined> => {
     if (state.isRunning || state.clusterState !== shutDown) return undefined;
     const isOurs =
       state.systemIdentifier === replica.systemIdentifier && state.timeline === timeline;
     // What it has applied is in its files, or in the log that it keeps beside them and applies when it starts.
     const isThere =
-      reaches(state.recoveryEnd, position) ||
-      (await standby.hasSegment(replica, timeline, position));
+      reaches(state.recoveryEnd, position) || (await standby.hasSegment(replica, state, position));
     return isOurs && isThere
       ? { state: state.clusterState, recoveryEnd: state.recoveryEnd }
       : undefined;
   };
+  const look = async () => asStopped(await standby.state('replica', replica));
+  /** Costs a look only where an earlier run may have come so far. */
+  const foundBy = async <T>(step: string, observe: () => Promise<T | undefined>) =>
+    mayHaveRun(record.journal, phase, step) ? observe() : undefined;
   await runStep(context, phase, {
     id: 'stop-standby',
     title: `Stop the ${standby.label}`,
     blast: 'app',
-    observe: seen,
+    observe: () => foundBy('stop-standby', look),
     perform: async () => {
       const seconds = plan.standby.serverTimeout;
-      await standby.stop('replica', replica, { seconds, force: false });
-      const found = await seen();
+      const { state } = await standby.stop('replica', replica, { seconds, force: false });
+      const found = await asStopped(state);
       if (found !== undefined) return found;
-      const { clusterState, recoveryEnd } = await standby.state('replica', replica);
+      const { clusterState, recoveryEnd } = state;
       return fail({
         code: 'standby-not-stopped',
         message: `The replica was stopped within ${formatDuration(seconds)}, but its data is ${clusterState}, up to ${recoveryEnd}, and should be ${shutDown}, up to ${position} or further.`,
@@ -109,17 +115,19 @@ async function stop(
     id: 'cut-off-standby',
     title: 'Keep the replica from receiving anything more, whoever starts it',
     blast: 'app',
-    observe: async () =>
-      (await standby.ownSettings(replica, windowId)) === 'cut-off' ? { cutOff: true } : undefined,
+    observe: () =>
+      foundBy('cut-off-standby', async () =>
+        (await standby.ownSettings(replica, windowId)) === 'cut-off' ? { cutOff: true } : undefined,
+      ),
     perform: async () => {
       await standby.writeOwnSettings(replica, windowId, 'cut-off');
       return { cutOff: (await standby.ownSettings(replica, windowId)) === 'cut-off' };
     },
     describe: () => 'its settings lead to no primary, no slot and no archive',
   });
-  // Nothing that is written from here on can be in it.
-  const until = await standby.primaryPosition();
-  if ((await seen()) === undefined) {
+  // Nothing that is written from here on can be in it, whoever starts it.
+  const [until, stopped] = await Promise.all([standby.primaryPosition(), look()]);
+  if (stopped === undefined) {
     fail({
       code: 'standby-not-stopped',
       message: 'Somebody started the replica again, right after it was stopped.',

@@ -1,6 +1,12 @@
 import { z } from 'zod';
-import type { PrimaryFacts, ReplicaFacts, ReplicaProgress } from '../../../ports/standby.ts';
+import type {
+  PrimaryFacts,
+  ReplicaFacts,
+  ReplicaProgress,
+  ServerIdentity,
+} from '../../../ports/standby.ts';
 import type { Psql } from '../psql.ts';
+import { quoteDollar, quoteLiteral } from '../quoting.ts';
 
 const limit = { timeoutSeconds: 15 };
 const text = z.string().nullable();
@@ -167,24 +173,39 @@ async function receiverOf(
 }
 
 /** Where the primary's log ends. */
-export async function primaryPosition(psql: Psql): Promise<string> {
+export function primaryPosition(psql: Psql): Promise<string> {
+  return positionOf(psql, {});
+}
+
+async function positionOf(
+  psql: Psql,
+  how: { first?: readonly string[]; settings?: Readonly<Record<string, string>> },
+): Promise<string> {
   const [row] = await psql.rows(
     `SELECT pg_current_wal_flush_lsn() AS position`,
     z.object({ position: z.string() }),
-    limit,
+    { ...limit, ...how },
   );
   return row?.position ?? '';
 }
 
+/** Writes a message into the primary's log and flushes it; where the log ends then. */
+export async function markPosition(psql: Psql, windowId: string): Promise<string> {
+  const mark = `PERFORM pg_catalog.pg_logical_emit_message(true, 'maintenance-window', ${quoteLiteral(windowId)});`;
+  return positionOf(psql, {
+    first: [`DO ${quoteDollar(`BEGIN ${mark} END`)}`],
+    // As a commit of our own, flushed here; other replicas are not waited for.
+    settings: { synchronous_commit: 'local' },
+  });
+}
+
 const progressRow = z.object({ replayed: text, isPaused: z.boolean(), isStreaming: z.boolean() });
+const progressColumns = `pg_last_wal_replay_lsn() AS replayed,
+       CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() ELSE false END AS "isPaused",
+       EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming') AS "isStreaming"`;
 
 export async function replicaProgress(psql: Psql): Promise<ReplicaProgress> {
-  const [row] = await psql.rows(
-    `SELECT pg_last_wal_replay_lsn() AS replayed, pg_is_in_recovery() AND pg_is_wal_replay_paused() AS "isPaused",
-       EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming') AS "isStreaming"`,
-    progressRow,
-    limit,
-  );
+  const [row] = await psql.rows(`SELECT ${progressColumns}`, progressRow, limit);
   return {
     replayed: row?.replayed ?? undefined,
     isPaused: row?.isPaused ?? false,
@@ -192,22 +213,40 @@ export async function replicaProgress(psql: Psql): Promise<ReplicaProgress> {
   };
 }
 
-const identityRow = z.object({
+const identityRow = progressRow.extend({
   systemIdentifier: z.string(),
   timeline: z.int(),
   isInRecovery: z.boolean(),
 });
 
-/** Who answers. A promoted server knows its timeline before its first checkpoint on it does. */
-export async function serverIdentity(psql: Psql): Promise<z.infer<typeof identityRow>> {
+/** Ends as soon as the server is a primary, at the latest after some seconds. */
+const untilPrimary = (seconds: number): string =>
+  `DO ${quoteDollar(`BEGIN
+    WHILE pg_catalog.pg_is_in_recovery()
+      AND pg_catalog.clock_timestamp() < pg_catalog.now() + interval '${String(Math.ceil(seconds))} seconds'
+    LOOP PERFORM pg_catalog.pg_sleep(0.005); END LOOP; END`)}`;
+
+/**
+ * Who answers. A promoted server knows its timeline before its first checkpoint on it does.
+ * @param promotionSeconds for which a replica is waited for to become the primary
+ */
+export async function serverIdentity(
+  psql: Psql,
+  promotionSeconds?: number,
+): Promise<ServerIdentity> {
   const [row] = await psql.rows(
     `SELECT (SELECT system_identifier::text FROM pg_control_system()) AS "systemIdentifier",
        CASE WHEN pg_is_in_recovery() THEN (SELECT timeline_id FROM pg_control_checkpoint())
          ELSE ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int END AS timeline,
-       pg_is_in_recovery() AS "isInRecovery"`,
+       pg_is_in_recovery() AS "isInRecovery", ${progressColumns}`,
     identityRow,
-    limit,
+    promotionSeconds === undefined
+      ? limit
+      : {
+          timeoutSeconds: promotionSeconds + limit.timeoutSeconds,
+          first: [untilPrimary(promotionSeconds)],
+        },
   );
   if (row === undefined) throw new Error('the server answered no row');
-  return row;
+  return { ...row, replayed: row.replayed ?? undefined };
 }

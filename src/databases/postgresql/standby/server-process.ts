@@ -3,7 +3,8 @@ import type { Clock } from '../../../ports/clock.ts';
 import { fail } from '../../../ports/failure.ts';
 import type { Host } from '../../../ports/host.ts';
 import { controlInWords, type ServerPlace } from '../../../ports/server-place.ts';
-import { lastLine, type ServerPrograms } from './server-programs.ts';
+import type { ServerState } from '../../../ports/standby.ts';
+import { lastLine, type Acted, type ServerPrograms } from './server-programs.ts';
 
 type Argv = readonly [string, ...string[]];
 
@@ -15,7 +16,7 @@ export interface OwnCommands {
 
 /** Seconds that an immediate shutdown may take: it waits for nobody. */
 const immediateSeconds = 30;
-const pollSeconds = 0.05;
+const pollSeconds = 0.01;
 
 /** Stops and starts one server in the way that it is run. */
 export function serverProcess(parts: {
@@ -28,12 +29,16 @@ export function serverProcess(parts: {
   const { host, clock, place, programs, commands } = parts;
   const { control, dataDirectory } = place;
 
-  /** Whether it came to be so within the time. */
-  const becomes = async (isRunning: boolean, seconds: number): Promise<boolean> => {
+  /** The server once it came to be so within the time; `undefined` when it did not. */
+  const becomes = async (
+    isRunning: boolean,
+    first: ServerState,
+    seconds: number,
+  ): Promise<ServerState | undefined> => {
     const deadline = clock.monotonicSeconds() + seconds;
-    for (;;) {
-      if ((await programs.state()).isRunning === isRunning) return true;
-      if (clock.monotonicSeconds() >= deadline) return false;
+    for (let state = first; ; state = await programs.state()) {
+      if (state.isRunning === isRunning) return state;
+      if (clock.monotonicSeconds() >= deadline) return undefined;
       await clock.wait(pollSeconds);
     }
   };
@@ -48,31 +53,38 @@ export function serverProcess(parts: {
         timeoutSeconds: seconds,
       }),
     );
-  const act = async (
-    verb: 'stop' | 'start',
-    seconds: number,
-    extra: readonly string[],
-  ): Promise<string> => {
-    switch (control.kind) {
-      case 'unit':
-        return systemctl(verb, control.unit, seconds);
-      case 'commands':
-        return own(commands[verb], seconds);
-      case 'pg_ctl':
-        return lastLine(await programs.pgCtl([verb, ...extra], seconds));
-    }
+  /** By systemd, or the plan's own commands. */
+  const byOthers = async (verb: 'stop' | 'start', seconds: number): Promise<Acted> => {
+    const said =
+      control.kind === 'unit'
+        ? await systemctl(verb, control.unit, seconds)
+        : await own(commands[verb], seconds);
+    return { said, wasRunning: false, state: await programs.state() };
   };
 
   return {
-    async stop({ seconds, force }: { readonly seconds: number; readonly force: boolean }) {
+    async stop({
+      seconds,
+      force,
+    }: {
+      readonly seconds: number;
+      readonly force: boolean;
+    }): Promise<{ forced: boolean; state: ServerState }> {
       // The others say so themselves, and change nothing then.
-      if (control.kind === 'commands' && !(await programs.state()).isRunning)
-        return { forced: false };
-      const said = await act('stop', seconds, ['-m', 'fast']);
-      if (await becomes(false, 1)) return { forced: false };
+      if (control.kind === 'commands') {
+        const state = await programs.state();
+        if (!state.isRunning) return { forced: false, state };
+      }
+      const { said, state: first } =
+        control.kind === 'pg_ctl'
+          ? await programs.stop('fast', seconds)
+          : await byOthers('stop', seconds);
+      const stopped = await becomes(false, first, 1);
+      if (stopped !== undefined) return { forced: false, state: stopped };
       if (force) {
-        await programs.pgCtl(['stop', '-m', 'immediate'], immediateSeconds);
-        if (await becomes(false, 1)) return { forced: true };
+        const next = await programs.stop('immediate', immediateSeconds);
+        const ended = await becomes(false, next.state, 1);
+        if (ended !== undefined) return { forced: true, state: ended };
       }
       return fail({
         code: 'standby-server-not-stopped',
@@ -87,19 +99,21 @@ export function serverProcess(parts: {
     }: {
       readonly seconds: number;
       readonly port?: number | undefined;
-    }): Promise<void> {
-      if ((await programs.state()).isRunning) return;
-      // A port on the command line would win over the one in the settings.
-      const options =
-        control.kind !== 'pg_ctl'
-          ? []
-          : [
-              ...['-l', control.log],
-              ...['-o', `${control.options}${port === undefined ? '' : ` "-p" "${String(port)}"`}`],
-            ];
-      const said = await act('start', seconds, options);
-      if (await becomes(true, 1)) return;
-      fail({
+    }): Promise<{ wasRunning: boolean }> {
+      if (control.kind !== 'pg_ctl' && (await programs.state()).isRunning) {
+        return { wasRunning: true };
+      }
+      const { said, state, wasRunning } =
+        control.kind === 'pg_ctl'
+          ? await programs.start(
+              // A port on the command line would win over the one in the settings.
+              `${control.options}${port === undefined ? '' : ` "-p" "${String(port)}"`}`,
+              control.log,
+              seconds,
+            )
+          : await byOthers('start', seconds);
+      if ((await becomes(true, state, 1)) !== undefined) return { wasRunning };
+      return fail({
         code: 'standby-server-not-started',
         message: `The server in ${dataDirectory} on ${place.host} did not start within ${formatDuration(seconds)}: ${said}.`,
         state: 'It is stopped.',
