@@ -4,7 +4,7 @@ import { fail } from '../../ports/failure.ts';
 import type { Host } from '../../ports/host.ts';
 import { reaches } from '../../ports/log-position.ts';
 import type { ServerPlace } from '../../ports/server-place.ts';
-import type { ServerRole, Standby, StandbyFacts } from '../../ports/standby.ts';
+import type { ReplicaFacts, ServerRole, Standby, StandbyFacts } from '../../ports/standby.ts';
 import { parseConnection, type Connection } from './connection.ts';
 import type { Psql } from './psql.ts';
 import { quoteLiteral } from './quoting.ts';
@@ -16,6 +16,7 @@ import {
   primaryPosition,
   replicaFacts,
   replicaProgress,
+  type Sender,
   serverIdentity,
 } from './standby/facts.ts';
 import { endIn, hex, segmentName } from './standby/log-files.ts';
@@ -59,12 +60,23 @@ export function postgresqlStandby(options: StandbyOptions): Standby {
   const application = parseConnection(options.applicationUrl);
   const primary = server(options.database, application).psql;
   const replica = server(hosts.replica, parseConnection(options.replicaUrl)).psql;
-  const isReplica = async (host: string, port: number): Promise<boolean | undefined> => {
+  const isReplica = async ({ host, port }: Sender): Promise<boolean | undefined> => {
     const there = server(hosts.replica, at(application, host, port)).psql;
     return serverIdentity(there).then(
       ({ isInRecovery }) => isInRecovery,
       () => undefined,
     );
+  };
+  let lastSender: Sender | undefined;
+  const factsOfReplica = (): Promise<ReplicaFacts> => {
+    // It seldom changes: that one is asked while the replica tells which it is.
+    const guess = lastSender;
+    const early = guess && isReplica(guess);
+    return replicaFacts(replica, (sender) => {
+      lastSender = sender;
+      const isSame = sender.host === guess?.host && sender.port === guess.port;
+      return isSame && early !== undefined ? early : isReplica(sender);
+    });
   };
   const untilReplayed = async (position: string): Promise<boolean> => {
     const deadline = clock.monotonicSeconds() + flushSeconds;
@@ -96,10 +108,7 @@ export function postgresqlStandby(options: StandbyOptions): Standby {
     hosts: { primary: hosts.primary.name, replica: hosts.replica.name },
 
     facts: async () => {
-      const [ofPrimary, ofReplica] = await Promise.all([
-        primaryFacts(primary),
-        replicaFacts(replica, isReplica),
-      ]);
+      const [ofPrimary, ofReplica] = await Promise.all([primaryFacts(primary), factsOfReplica()]);
       return { primary: ofPrimary, replica: ofReplica };
     },
     places: (facts) => placesOf(options, facts),

@@ -136,10 +136,16 @@ const replicaQuery = `SELECT current_user::text AS role, ${seesAll} AS "seesAll"
       FROM pg_stat_replication) AS cascaded,
     ${tablespaces} AS tablespaces`;
 
+/** Where a replica receives from. */
+export interface Sender {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** @param isReplica asks the server at an address whether it is a replica itself */
 export async function replicaFacts(
   psql: Psql,
-  isReplica: (host: string, port: number) => Promise<boolean | undefined>,
+  isReplica: (sender: Sender) => Promise<boolean | undefined>,
 ): Promise<ReplicaFacts> {
   const [row] = await psql.rows(replicaQuery, replicaRow, limit);
   if (row === undefined) throw new Error('the replica answered no row');
@@ -156,7 +162,7 @@ export async function replicaFacts(
 
 async function receiverOf(
   receiver: ReplicaRow['receiver'],
-  isReplica: (host: string, port: number) => Promise<boolean | undefined>,
+  isReplica: (sender: Sender) => Promise<boolean | undefined>,
 ): Promise<ReplicaFacts['receiver']> {
   if (receiver === null) return undefined;
   const { status, timeline, slot, senderHost, senderPort } = receiver;
@@ -168,7 +174,7 @@ async function receiverOf(
     senderIsReplica:
       senderHost === null || senderPort === null
         ? undefined
-        : await isReplica(senderHost, senderPort),
+        : await isReplica({ host: senderHost, port: senderPort }),
   };
 }
 
