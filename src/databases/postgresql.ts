@@ -67,7 +67,7 @@ export function postgresql(options: {
     restore: (restoreOptions) =>
       restore(server, { ...restoreOptions, elsewhere: options.elsewhere }),
     createEmpty: (database, like) => createEmpty(server, database, like),
-    drop: (database, dropOptions) => drop(server, database, dropOptions),
+    drop: (database) => drop(server, database),
 
     ...backupProofs(server),
 

@@ -116,7 +116,7 @@ export async function dropOlderRestorePoints(
       observe: async () =>
         (await database.identify({ name })) === undefined ? { name } : undefined,
       perform: async () => {
-        await database.drop(name, { gently: true });
+        await database.drop(name);
         return { name };
       },
       describe: () => 'it is gone',

@@ -283,8 +283,7 @@ async function cleanUp(context: PhaseContext): Promise<void> {
       observe: async () =>
         (await database.identify({ name })) === undefined ? { name } : undefined,
       perform: async () => {
-        // What was restored from a backup is believed by its oid alone, so it goes whole or not at all.
-        await database.drop(name, { gently: role !== 'restored' });
+        await database.drop(name);
         return { name };
       },
       describe: () => 'it is gone',

@@ -114,12 +114,7 @@ export interface BackupProofs {
   ): Promise<DatabaseIdentity>;
   /**
    * Drops a scratch database and the stand-ins made for it; besides, what runs with the same mark left that were killed.
-   * @param options.gently see `Database.drop`
    * @returns names of what others had left
    */
-  dropScratch(
-    database: string,
-    mark: string,
-    options?: { readonly gently?: boolean },
-  ): Promise<readonly string[]>;
+  dropScratch(database: string, mark: string): Promise<readonly string[]>;
 }

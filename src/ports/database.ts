@@ -285,12 +285,7 @@ export interface Database extends BackupProofs {
   }): Promise<{ readonly seconds: number }>;
   /** Creates an empty database like the application's (encoding, locale, tablespace), closed to others (connection limit 0). */
   createEmpty(database: string, like: DatabaseProperties): Promise<DatabaseIdentity>;
-  /**
-   * Drops a database of ours, with whoever is connected to it; quiet when there is none.
-   * @param options.gently piece by piece, so that freeing its disk space holds up nobody: for a public that is served. One
-   *   that let nobody in allows connections from before its first piece goes.
-   */
-  drop(database: string, options?: { readonly gently?: boolean }): Promise<void>;
+  drop(database: string): Promise<void>;
 
   // Restore points and swap; each is one small effect that the catalogue shows
   setAllowConnections(database: string, allow: boolean): Promise<void>;

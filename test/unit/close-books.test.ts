@@ -83,8 +83,6 @@ describe('the restore point of a window that is over', () => {
     const { world, context } = await booksOf({});
     await dropRestorePoint(context);
     expect(world.effects).toEqual([`drop ${pointName}`]);
-    // The public is served by now.
-    expect(world.gently).toEqual([pointName]);
     expect(context.record.status.restorePoint?.droppedAt).toBeDefined();
   });
 

@@ -114,19 +114,6 @@ describe('before the site was closed', () => {
     expect(status.rollback?.finishedAt).toBeDefined();
   });
 
-  test('only what a later rollback would not take for whole goes piece by piece', async () => {
-    const restored = clone.replace('restore_point', 'restored');
-    const scratch = clone.replace('restore_point', 'scratch');
-    const [shop, point] = world.databases;
-    world.databases.push(
-      { ...point!, name: restored, oid: 2 },
-      { ...shop!, name: scratch, oid: 3 },
-    );
-    await roll({ state: 'prepared' });
-    expect(world.effects).toEqual([`drop ${scratch}`, `drop ${restored}`, `drop ${clone}`]);
-    expect(world.gently).toEqual([scratch, clone]);
-  });
-
   test('of a window that only planned, nothing is there to take back', async () => {
     world.databases = world.databases.slice(0, 1);
     world.door = { kind: 'closed-by-another', holder: 'ops' };
@@ -399,22 +386,6 @@ describe('a clone', () => {
       failure: {
         code: 'restore-point-changed',
         state: expect.stringContaining('the failed database still has its name') as unknown,
-      },
-    });
-    expect(world.effects.filter((effect) => effect.startsWith('rename'))).toEqual([]);
-    expect(status.state).toBe('held');
-  });
-
-  test('that a drop which was cut off left open is not swapped in, whatever its size', async () => {
-    closed();
-    world.databases = world.databases.map((entry) =>
-      entry.name === clone ? { ...entry, allowsConnections: true } : entry,
-    );
-    const { outcome, status } = await roll(changing);
-    expect(outcome).toMatchObject({
-      failure: {
-        code: 'restore-point-changed',
-        message: expect.stringContaining('allows connections') as unknown,
       },
     });
     expect(world.effects.filter((effect) => effect.startsWith('rename'))).toEqual([]);

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import type { DatabaseIdentity } from '../../ports/database.ts';
 import { fail, FailureError } from '../../ports/failure.ts';
-import { emptyGently } from './gentle-drop.ts';
 import { identify, identityQuery, identityRow, invalidConnectionLimit } from './identity.ts';
 import { quoteDollar, quoteIdentifier, quoteLiteral } from './quoting.ts';
 import type { Server } from './server.ts';
@@ -233,14 +232,9 @@ export async function rename(server: Server, from: string, to: string): Promise<
 
 /**
  * Drops a database of ours, with whoever is connected to it; quiet when there is none.
- * @param options.gently while the public is served: see {@link emptyGently}
  * @throws FailureError `database-drop-refused` for a name that is not one of ours
  */
-export async function drop(
-  server: Server,
-  database: string,
-  { gently = false }: { readonly gently?: boolean } = {},
-): Promise<void> {
+export async function drop(server: Server, database: string): Promise<void> {
   const { psql } = server;
   if (!database.includes(ownNamePart) || database === psql.database) {
     fail({
@@ -262,7 +256,6 @@ export async function drop(
     );
     if (row?.template === true)
       await psql.execute(`ALTER DATABASE ${name} IS_TEMPLATE false`, options);
-    if (gently) await emptyGently(server, there);
   }
   await psql.execute(`DROP DATABASE ${name} WITH (FORCE)`, options);
   const left = await identify(psql, { oid: there.oid });

@@ -3,7 +3,6 @@ import type { DatabaseProperties } from '../../ports/database-properties.ts';
 import { fail, failureOf, FailureError } from '../../ports/failure.ts';
 import type { ScratchFitness } from '../../ports/backup-proof.ts';
 import { databaseName } from '../database-names.ts';
-import { isServed } from '../online/guarded.ts';
 import type { PhaseContext } from '../phase.ts';
 import { requireDatabase } from '../requirements.ts';
 
@@ -34,9 +33,7 @@ export async function withScratch<T>(
   const server = other ?? application;
   const database = databaseName(application.name, record.status.windowId, 'scratch');
   const mark = `${record.status.name}, database ${application.name}`;
-  // What happens on another server is nobody's load here; while the site is closed, every second counts.
-  const gently = other === undefined && isServed(context);
-  const drop = (): Promise<unknown> => server.dropScratch(database, mark, { gently });
+  const drop = (): Promise<unknown> => server.dropScratch(database, mark);
   // What a killed run left is in the way of the look, too: its stand-ins are no roles that will stay.
   await drop();
   const fitness = other === undefined ? undefined : await requireFit(application, other);

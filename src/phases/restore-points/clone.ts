@@ -1,5 +1,4 @@
 import { formatBytes } from '../../plan/bytes.ts';
-import type { DatabaseIdentity } from '../../ports/database.ts';
 import { fail } from '../../ports/failure.ts';
 import type { RestorePointOf } from '../../record/restore-point.ts';
 import { mayHaveRun } from '../../record/journal.ts';
@@ -25,7 +24,7 @@ export const clonePoint: RestorePointMaker<RestorePointOf<'clone'>> = {
     const clone =
       (await database.identify({ oid: point.oid })) ?? replacementGone(context, point.oid);
     // Once it has the application's name others may write to it; before, nobody could.
-    if (clone.name !== database.name) refuseChanged(point, clone);
+    if (clone.name !== database.name) refuseChanged(point, clone.bytes);
     const failed = await swapByName(context, clone);
     await proveClone(context, point);
     return failed;
@@ -57,7 +56,7 @@ export const clonePoint: RestorePointMaker<RestorePointOf<'clone'>> = {
             next: 'Find out who renamed it, and what for; drop it by hand when nobody needs it.',
           });
         }
-        await database.drop(point.database, { gently: true });
+        await database.drop(point.database);
         return { name: point.database };
       },
       describe: () => 'it is gone',
@@ -65,25 +64,13 @@ export const clonePoint: RestorePointMaker<RestorePointOf<'clone'>> = {
   },
 };
 
-/**
- * Nobody can connect to a clone, so its size says whether it is what was copied; the server may vacuum it all the same.
- * A drop that was cut off has left it open, before it took anything away.
- */
-function refuseChanged({ database, bytes }: RestorePointOf<'clone'>, now: DatabaseIdentity): void {
-  const state = 'Nothing was restored; the failed database still has its name.';
-  if (now.allowsConnections) {
-    fail({
-      code: 'restore-point-changed',
-      message: `The restore point ${database} allows connections, which it did not when it was made: a run of ours was cut off while it dropped it, or somebody opened it. Nobody can say that it is whole.`,
-      state,
-      next: 'The journal tells whether a run began to drop it. Restore the verified backup by hand, or repair forward.',
-    });
-  }
-  if (Math.abs(now.bytes - bytes) <= 1024 * 1024 + bytes * 0.01) return;
+/** Nobody can connect to a clone, so its size says whether it is what was copied; the server may vacuum it all the same. */
+function refuseChanged({ database, bytes }: RestorePointOf<'clone'>, now: number): void {
+  if (Math.abs(now - bytes) <= 1024 * 1024 + bytes * 0.01) return;
   fail({
     code: 'restore-point-changed',
-    message: `The restore point ${database} has ${now.bytes} bytes; it had ${bytes} when it was made.`,
-    state,
+    message: `The restore point ${database} has ${now} bytes; it had ${bytes} when it was made.`,
+    state: 'Nothing was restored; the failed database still has its name.',
     next: 'Find out who changed it (ALLOW_CONNECTIONS was false); restore the verified backup by hand, or repair forward.',
   });
 }
@@ -158,9 +145,7 @@ async function take(context: PhaseContext): Promise<RestorePointOf<'clone'>> {
       // Nobody but a killed run of this window has made it; the clone refuses a name that is taken.
       if (!mayHaveRun(record.journal, phase, 'clone')) return undefined;
       const found = await database.identify({ name: target });
-      return found === undefined || found.allowsConnections
-        ? undefined
-        : { oid: found.oid, bytes: found.bytes };
+      return found === undefined ? undefined : { oid: found.oid, bytes: found.bytes };
     },
     perform: async () => {
       const { oid, bytes } = await database.clone(database.name, target);

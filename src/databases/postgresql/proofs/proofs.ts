@@ -19,6 +19,6 @@ export function backupProofs(server: Server): BackupProofs {
     restoreNeeds: () => restoreNeeds(server),
     scratchFitness: (needs) => scratchFitness(server, needs),
     createScratch: (database, options) => createScratch(server, database, options),
-    dropScratch: (database, mark, options) => dropScratch(server, database, mark, options),
+    dropScratch: (database, mark) => dropScratch(server, database, mark),
   };
 }

@@ -5,7 +5,6 @@ import { createEmpty } from '../create-empty.ts';
 import { quoteIdentifier, quoteLiteral } from '../quoting.ts';
 import { drop } from '../restore-points.ts';
 import type { Server } from '../server.ts';
-import { steadyWriting } from '../beside-the-public.ts';
 
 type CreateOptions = Parameters<BackupProofs['createScratch']>[1];
 
@@ -33,7 +32,6 @@ export async function createScratch(
   return createEmpty(server, database, like, {
     elsewhere: elsewhere !== undefined,
     comment: `${databaseMark}${mark}`,
-    settings: steadyWriting,
   });
 }
 
@@ -67,10 +65,9 @@ export async function dropScratch(
   server: Server,
   database: string,
   mark: string,
-  options?: Parameters<BackupProofs['dropScratch']>[2],
 ): Promise<readonly string[]> {
   const { psql } = server;
-  await drop(server, database, options);
+  await drop(server, database);
   const inMaintenance = { database: psql.maintenanceDatabase };
   // One that was killed before it had its mark lets nobody in yet; its name begins like ours.
   const ownPrefix = database.slice(0, database.lastIndexOf('_mw_') + '_mw_'.length);
@@ -82,7 +79,7 @@ export async function dropScratch(
     inMaintenance,
   );
   const left = marked.filter(({ name }) => name.includes('_mw_')).map(({ name }) => name);
-  for (const name of left) await drop(server, name, options);
+  for (const name of left) await drop(server, name);
   return [...left, ...(await dropStandIns(server, [database, ...left]))];
 }
 
