@@ -165,7 +165,7 @@ describe('settings are refused all at once, before anything is touched', () => {
     ['enable-maintenance', { mode: 'apache' }, 'input mode: "apache": is nginx'],
     ['run-db-maintenance', { stage: 'later' }, 'input stage: "later": is online, closed or all'],
     ['rollback', { force: 'yes' }, 'input force: "yes": is true or false'],
-    ['backup-db', { jobs: 'many' }, 'input jobs: "many": is a whole number'],
+    ['backup-db', { jobs: 'many' }, 'input jobs: "many": is auto, or a whole number'],
     ['disable-maintenance', { 'open-timeout': '30' }, 'input open-timeout: "30":'],
   ])('%s with %j', async (entry, inputs, problem) => {
     const plan = await freshPlan(site);

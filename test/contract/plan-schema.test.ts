@@ -178,6 +178,7 @@ test.each([
   ['preflight: {accept-invalid-indexes: "yes"}'],
   ['backup-db: {jobs: 0}'],
   ['backup-db: {jobs: 1.5}'],
+  ['backup-db: {jobs: many}'],
   ['enable-maintenance: {bypass-addresses: [300.0.0.1]}'],
   ['enable-maintenance: {bypass-addresses: [192.0.2.0/40]}'],
   ['enable-maintenance: {exempt-paths: [healthz]}'],

@@ -10,6 +10,7 @@ import { postgresql } from '../../src/databases/postgresql.ts';
 import { ageEncryption } from '../../src/encryption/age.ts';
 import { checkVerification } from '../../src/phases/backups/verification-checks.ts';
 import { verifiedBackup } from '../../src/phases/backups/verified-backup.ts';
+import { workersFor } from '../../src/phases/backups/workers.ts';
 import type { PhaseContext } from '../../src/phases/phase.ts';
 import type { Database } from '../../src/ports/database.ts';
 import { FakeWorld } from '../fixtures/fake-world.ts';
@@ -100,6 +101,23 @@ describe('a backup', () => {
     expect(restoreBasis).toBe('estimated');
     expect(restoreSeconds).toBeGreaterThan(0);
     expect(await leftDatabases()).toBe('');
+  });
+
+  test('has the workers that its host has processors for, where the plan leaves it to them', async () => {
+    const dumps: number[] = [];
+    const database = bench.adapter('shop');
+    const watched: Database = {
+      ...database,
+      dump: (options) => {
+        dumps.push(options.jobs);
+        return database.dump(options);
+      },
+    };
+    const context = await contextOf({ jobs: 'auto' }, { database: watched });
+    const receipt = await verifiedBackup(context, 'backup-db', 'online');
+    expect(receipt.restoreBasis).toBe('measured');
+    const processors = Number((await run('nproc', ['--all'])).stdout);
+    expect(dumps).toEqual([workersFor(processors, 'online')]);
   });
 
   test('with a damaged file is set aside by the reading alone', async () => {

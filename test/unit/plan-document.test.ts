@@ -130,7 +130,7 @@ database:
       'has each id once',
     ],
     ['backup-db: {jobs: 0}', 'is at least 1'],
-    ['backup-db: {jobs: 2.5}', 'is a whole number'],
+    ['backup-db: {jobs: 2.5}', 'is auto, or a whole number from 1 to 64'],
     ['window: {days: []}', 'names at least one day'],
     ['window: {time-zone: Europe/Bonn}', 'is an IANA time zone'],
     ['window: {start: 2026-02-30T02:00}', 'is a date that exists'],

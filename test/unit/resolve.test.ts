@@ -113,6 +113,9 @@ describe('inputs as text', () => {
     const inputs = { 'prepare-only': 'true', ...alone };
     expect(resolve('enable-maintenance', { inputs }).invocation).toEqual({ 'prepare-only': true });
     expect(resolve('backup-db', { inputs: { ...alone, jobs: ' 4 ' } }).plan.backupDb.jobs).toBe(4);
+    expect(resolve('backup-db', { inputs: { ...alone, jobs: 'auto' } }).plan.backupDb.jobs).toBe(
+      'auto',
+    );
     expect(
       resolve('preflight', { inputs: { ...alone, 'accept-invalid-indexes': 'false' } }).plan
         .preflight.acceptInvalidIndexes,
@@ -155,8 +158,9 @@ describe('inputs as text', () => {
   });
 
   test.each([
-    ['abc', '"abc": is a whole number'],
-    ['2.5', '"2.5": is a whole number'],
+    ['abc', '"abc": is auto, or a whole number from 1 to 64'],
+    ['2.5', '"2.5": is auto, or a whole number from 1 to 64'],
+    ['0', '0: is at least 1'],
     ['65', '65: is at most 64'],
   ])('the number %s is refused', (jobs, message) => {
     expect(messages('backup-db', { inputs: { ...alone, jobs } })).toEqual([

@@ -8,6 +8,7 @@ import type { PhaseContext } from '../phase.ts';
 import { requireDatabase } from '../requirements.ts';
 import { keeperOf } from './keeper.ts';
 import { totalRows } from './verification.ts';
+import { backupWorkers, type Moment } from './workers.ts';
 
 /** A dump that is whole, and not proved yet. */
 export interface TakenDump {
@@ -20,7 +21,7 @@ export interface TakenDump {
 export async function takeDump(
   context: PhaseContext,
   callingPhase: string,
-  moment: 'online' | 'closed',
+  moment: Moment,
 ): Promise<TakenDump> {
   const { record, plan, progress } = context;
   // The dump is written by the database's client programs where these run, or streamed from there.
@@ -41,11 +42,12 @@ export async function takeDump(
     perform: async () => {
       await keeper.makeDirectory(folder, 0o700);
       const sessions = { kind: 'dump', windowId } as const;
+      const jobs = await backupWorkers(context, moment);
       const { value: dumped, told } = await guarded(context, { what: 'The dump', sessions }, () =>
         database.dump({
           directory,
           windowId,
-          jobs: plan.backupDb.jobs,
+          jobs,
           compression: plan.backupDb.compression,
           keeper: backups,
           encryption: backups === undefined ? undefined : context.encryption?.(),

@@ -17,6 +17,7 @@ import { restoreBackup } from './restoration.ts';
 import { estimateRestore } from './restore-estimate.ts';
 import { refuseDifference } from './row-comparison.ts';
 import { withScratch, type Scratch } from './scratch-database.ts';
+import { backupWorkers, type Moment } from './workers.ts';
 
 /** What the proof of a backup showed. */
 export interface BackupProof {
@@ -33,8 +34,6 @@ export interface BackupProof {
 function dumpPlace(context: PhaseContext, { directory }: TakenDump): DumpPlace {
   return { directory, keeper: keeperOf(context, {}), encryption: context.encryption?.() };
 }
-
-type Moment = 'online' | 'closed';
 
 /** So many differences stand in a failure, and so many remarks in a receipt. */
 const namedAtMost = 8;
@@ -177,12 +176,13 @@ function restoreTest(
   const { amcheck } = context.plan.backupDb;
   return withScratch(context, manifest.database, async (scratch) => {
     const { server, database, elsewhere, place, told } = scratch;
-    const { seconds } = await restoreBackup({ ...context, database: server }, dump, database);
+    const restoring = { ...context, database: server };
+    const { seconds } = await restoreBackup(restoring, dump, database, moment);
     const observed = [`restored into ${place} in ${formatDuration(seconds)}`, ...told];
     observed.push(
       ...(level === 'restore'
         ? await compareCounts(dump, scratch)
-        : await compareEverything(context, dump, scratch)),
+        : await compareEverything(context, dump, scratch, moment)),
     );
     // While the site is closed, every second counts.
     if (moment === 'online' && (amcheck === 'restored' || amcheck === 'both')) {
@@ -215,10 +215,12 @@ async function compareEverything(
   context: PhaseContext,
   dump: TakenDump,
   { server, database, elsewhere }: Scratch,
+  moment: Moment,
 ): Promise<string[]> {
+  const jobs = await backupWorkers(context, moment);
   const expected = await requireDatabase(context).dumpContents(dumpPlace(context, dump));
   const found = await server.contents(database, {
-    jobs: context.plan.backupDb.jobs,
+    jobs,
     rowHash: expected.rowHash,
   });
   const { differences, told } = compareContents(expected, found, { elsewhere });
@@ -240,12 +242,13 @@ async function compareEverything(
 
 /** @throws FailureError `backup-damaged`, `database-amcheck-failed` */
 async function checkRestored(
-  { plan }: PhaseContext,
+  context: PhaseContext,
   { directory }: TakenDump,
   { server, database }: Scratch,
 ): Promise<string> {
+  const jobs = await backupWorkers(context, 'online');
   const { damaged, damagedObjects, seconds } = await server.amcheck(database, {
-    jobs: plan.backupDb.jobs,
+    jobs,
     own: true,
   });
   if (damagedObjects > 0) {
@@ -274,7 +277,7 @@ async function checkSource(
   { directory }: TakenDump,
 ): Promise<string[]> {
   const { plan } = context;
-  const { amcheck, jobs } = plan.backupDb;
+  const { amcheck } = plan.backupDb;
   if (moment === 'closed' || (amcheck !== 'source' && amcheck !== 'both')) return [];
   const database = requireDatabase(context);
   const { observed } = await runStep(context, callingPhase, {
@@ -282,6 +285,7 @@ async function checkSource(
     title: `Look for damaged tables and indexes in ${database.name}`,
     blast: 'none',
     perform: async () => {
+      const jobs = await backupWorkers(context, 'online');
       const { damaged, damagedObjects, seconds } = await database.amcheck(database.name, {
         jobs,
         own: false,

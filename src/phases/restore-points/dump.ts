@@ -72,7 +72,7 @@ async function restoredBeside(
       // A killed run may have left half of one.
       await database.drop(target);
       const created = await database.createEmpty(target, before);
-      await restoreBackup(context, backup, target);
+      await restoreBackup(context, backup, target, 'closed');
       refuseDifference(backup.rows, await database.countRows(target), {
         message: 'The restored backup differs from its manifest',
         state: `The failed database still has its name; ${target} is incomplete.`,

@@ -10,6 +10,14 @@ export const verificationLevels = ['checksum', 'restore', 'restore-and-compare']
 /** Where pg_amcheck looks. */
 export const amcheckPlaces = ['none', 'restored', 'source', 'both'] as const;
 
+const mostJobs = 64;
+
+/** A number out of range is told which end it is past; anything else, all that is accepted. */
+function jobsMessage({ input }: { readonly input?: unknown }): string {
+  if (!Number.isInteger(input)) return `is auto, or a whole number from 1 to ${mostJobs}`;
+  return Number(input) < 1 ? 'is at least 1' : `is at most ${mostJobs}`;
+}
+
 const verificationShape = {
   verify: setting(
     z.enum(verificationLevels, 'is checksum, restore or restore-and-compare').prefault('restore'),
@@ -50,10 +58,11 @@ export const backupDbShape = {
       "How the dump is compressed, at a fast level: `auto` tries what `pg_dump` and the programs on the host can do on some megabytes of the database's own data, and takes the smallest of those that are about as fast as the fastest. `lz4` and `zstd` need the client programs of PostgreSQL 16 or newer.",
   }),
   jobs: setting(
-    z.int('is a whole number').min(1, 'is at least 1').max(64, 'is at most 64').prefault(2),
+    z.union([z.literal('auto'), z.int().min(1).max(mostJobs)], { error: jobsMessage }).prefault(2),
     {
       form: 'number',
-      description: 'Parallel workers of dump and restore.',
+      description:
+        'Parallel workers of dump and restore. `auto`: half of the processors of the host with the client programs, at most 8, so that the public keeps some; while the site is closed, as in a rollback, all of them, at most 16.',
     },
   ),
   ...verificationShape,
