@@ -392,6 +392,22 @@ describe('a clone', () => {
     expect(status.state).toBe('held');
   });
 
+  test('that somebody let sessions into is not swapped in, whatever its size', async () => {
+    closed();
+    world.databases = world.databases.map((entry) =>
+      entry.name === clone ? { ...entry, allowsConnections: true } : entry,
+    );
+    const { outcome, status } = await roll(changing);
+    expect(outcome).toMatchObject({
+      failure: {
+        code: 'restore-point-changed',
+        message: expect.stringContaining('allows connections') as unknown,
+      },
+    });
+    expect(world.effects.filter((effect) => effect.startsWith('rename'))).toEqual([]);
+    expect(status.state).toBe('held');
+  });
+
   test('that is gone holds the window before anything is renamed', async () => {
     closed();
     world.databases = world.databases.filter(({ name }) => name !== clone);

@@ -1,4 +1,5 @@
 import { formatBytes } from '../../plan/bytes.ts';
+import type { DatabaseIdentity } from '../../ports/database.ts';
 import { fail } from '../../ports/failure.ts';
 import type { RestorePointOf } from '../../record/restore-point.ts';
 import { mayHaveRun } from '../../record/journal.ts';
@@ -24,7 +25,7 @@ export const clonePoint: RestorePointMaker<RestorePointOf<'clone'>> = {
     const clone =
       (await database.identify({ oid: point.oid })) ?? replacementGone(context, point.oid);
     // Once it has the application's name others may write to it; before, nobody could.
-    if (clone.name !== database.name) refuseChanged(point, clone.bytes);
+    if (clone.name !== database.name) refuseChanged(point, clone);
     const failed = await swapByName(context, clone);
     await proveClone(context, point);
     return failed;
@@ -65,11 +66,17 @@ export const clonePoint: RestorePointMaker<RestorePointOf<'clone'>> = {
 };
 
 /** Nobody can connect to a clone, so its size says whether it is what was copied; the server may vacuum it all the same. */
-function refuseChanged({ database, bytes }: RestorePointOf<'clone'>, now: number): void {
-  if (Math.abs(now - bytes) <= 1024 * 1024 + bytes * 0.01) return;
+function refuseChanged(
+  { database, bytes }: RestorePointOf<'clone'>,
+  now: Pick<DatabaseIdentity, 'bytes' | 'allowsConnections'>,
+): void {
+  const sizeAgrees = Math.abs(now.bytes - bytes) <= 1024 * 1024 + bytes * 0.01;
+  if (sizeAgrees && !now.allowsConnections) return;
   fail({
     code: 'restore-point-changed',
-    message: `The restore point ${database} has ${now} bytes; it had ${bytes} when it was made.`,
+    message: now.allowsConnections
+      ? `The restore point ${database} allows connections, which it did not when it was made: nobody can say that it is what was copied.`
+      : `The restore point ${database} has ${now.bytes} bytes; it had ${bytes} when it was made.`,
     state: 'Nothing was restored; the failed database still has its name.',
     next: 'Find out who changed it (ALLOW_CONNECTIONS was false); restore the verified backup by hand, or repair forward.',
   });
