@@ -13,8 +13,8 @@ __webpack_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: external "node:os"
 var external_node_os_ = __webpack_require__(48161);
-// EXTERNAL MODULE: ./lib/actions/catalogue.js + 189 modules
-var catalogue = __webpack_require__(37196);
+// EXTERNAL MODULE: ./lib/actions/catalogue.js + 190 modules
+var catalogue = __webpack_require__(4011);
 // EXTERNAL MODULE: ./lib/runner/cancellation.js
 var cancellation = __webpack_require__(93147);
 // EXTERNAL MODULE: ./lib/runner/failure-text.js

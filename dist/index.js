@@ -8939,7 +8939,7 @@ exports.visitAsync = visitAsync;
 
 /***/ }),
 
-/***/ 37196:
+/***/ 4011:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -9014,12 +9014,13 @@ function predictedDowntime(steps) {
 }
 /**
  * The prediction with what the backup of this very window took: one that is retaken while closed takes as long, and
- * so does the restore that proves it.
+ * so does the restore or the reading that proves it.
  */
 function refinedByBackup(prediction, backup) {
     const measured = {
         'run-db-maintenance: dump-closed': backup.dumpSeconds,
         'run-db-maintenance: restore-test-closed': backup.restoreSeconds,
+        'run-db-maintenance: checksum-closed': backup.verification?.seconds,
     };
     return prediction.map((step) => {
         const seconds = measured[step.step];
@@ -9620,7 +9621,7 @@ function copyTo(context, receipt, { settings, destination }) {
             const { bytes, sha256, encrypted, readBackAt } = note.archive;
             return { ...head(settings, label, objects), bytes, sha256, encrypted, readBackAt };
         },
-        perform: async () => {
+        perform: tellingOfSite(async () => {
             await clearAwayLeftovers(context, destination, backup);
             const digest = await sendArchive(context, receipt, { settings, destination });
             const readBackAt = context.clock.now().toISOString();
@@ -9641,9 +9642,26 @@ function copyTo(context, receipt, { settings, destination }) {
             }
             const { encrypted } = archive;
             return { ...head(settings, label, objects), ...digest, encrypted, readBackAt };
-        },
+        }),
         describe: ({ bytes, sha256, encrypted }) => `${(0,plan_bytes/* formatBytes */.z3)(bytes)}${encrypted ? ' encrypted' : ''}, read back with the checksum that was sent, sha256 ${sha256.slice(0, 12)}…`,
     });
+}
+const unchanged = 'The site is unchanged; the backup on the host is verified.';
+/** A place tells of itself alone when it fails: the state of the site is told before that. */
+function tellingOfSite(perform) {
+    return async () => {
+        try {
+            return await perform();
+        }
+        catch (error) {
+            const { code, state, ...rest } = (0,ports_failure/* failureOf */.g5)(error);
+            if (!(error instanceof ports_failure/* FailureError */.pO) || code === 'cancelled')
+                throw error;
+            if (state.startsWith('The site is unchanged'))
+                throw error;
+            throw new ports_failure/* FailureError */.pO({ ...rest, code, state: `${unchanged} ${state}` }, { cause: error });
+        }
+    };
 }
 function head({ id, to }, label, { note, archive }) {
     return { id, to, label, objects: [archive, note] };
@@ -9725,7 +9743,7 @@ function refuseCopy(label, message, next) {
     return (0,ports_failure/* fail */.fJ)({
         code: 'copy-differs',
         message: `${message}.`,
-        state: `The site is unchanged; the backup on the host is verified. The copy at ${label} has no note, so it does not count.`,
+        state: `${unchanged} The copy at ${label} has no note, so it does not count.`,
         next,
     });
 }
@@ -10838,17 +10856,58 @@ function fewOf(list, atMost) {
     return `${list.slice(0, atMost).join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
 }
 
+;// CONCATENATED MODULE: ./lib/phases/backups/workers.js
+/** What is taken where the host does not tell. */
+const usual = 2;
+/** Each worker of a dump is a session beside those of the public. */
+const mostWhileServed = 8;
+/** A rollback must not fail for want of sessions: PostgreSQL allows 100 of them by default, and others may hold some. */
+const mostWhileClosed = 16;
+/** Workers for so many processors: half of them while the public needs the others, else one for each. */
+function workersFor(processors, moment) {
+    return moment === 'online'
+        ? Math.min(mostWhileServed, Math.max(1, Math.floor(processors / 2)))
+        : Math.min(mostWhileClosed, Math.max(1, processors));
+}
+/** How many workers dump, restore or compare. Where the plan leaves it to the host with the client programs, it is told. */
+async function backupWorkers({ plan, fleet, progress }, moment) {
+    const { jobs } = plan.backupDb;
+    if (jobs !== 'auto')
+        return jobs;
+    const host = fleet.database;
+    // A stream has one worker, whatever else is done by several.
+    const tell = (line) => {
+        if (plan.backupDb.streamTo === undefined)
+            progress.info(line);
+    };
+    const { exitCode, stdout } = await host.run({
+        argv: ['getconf', '_NPROCESSORS_ONLN'],
+        timeoutSeconds: 10,
+    });
+    const processors = exitCode === 0 ? Number(stdout.trim()) : 0;
+    if (!Number.isInteger(processors) || processors < 1) {
+        tell(`workers: ${usual}, for ${host.name} does not tell how many processors it has`);
+        return usual;
+    }
+    const chosen = workersFor(processors, moment);
+    const why = moment === 'online' ? 'while the public is served' : 'while the site is closed';
+    tell(`workers: ${chosen} ${why}, for ${host.name} has ${processors} processors`);
+    return chosen;
+}
+
 ;// CONCATENATED MODULE: ./lib/phases/backups/restoration.js
 
 
+
 /** Restores a backup into a database that exists and is empty: the one way, for the proof and for a rollback. */
-function restoreBackup(context, receipt, database) {
+async function restoreBackup(context, receipt, database, moment) {
+    const jobs = await backupWorkers(context, moment);
     return requireDatabase(context).restore({
         directory: receipt.directory,
         keeper: keeperOf(context, receipt),
         encryption: context.encryption?.(),
         database,
-        jobs: context.plan.backupDb.jobs,
+        jobs,
     });
 }
 
@@ -10982,6 +11041,7 @@ function hostOf({ label }) {
 
 
 
+
 function dumpPlace(context, { directory }) {
     return { directory, keeper: keeperOf(context, {}), encryption: context.encryption?.() };
 }
@@ -11077,11 +11137,12 @@ function restoreTest(context, dump, level, moment) {
     const { amcheck } = context.plan.backupDb;
     return withScratch(context, manifest.database, async (scratch) => {
         const { server, database, elsewhere, place, told } = scratch;
-        const { seconds } = await restoreBackup({ ...context, database: server }, dump, database);
+        const restoring = { ...context, database: server };
+        const { seconds } = await restoreBackup(restoring, dump, database, moment);
         const observed = [`restored into ${place} in ${(0,duration/* formatDuration */.a3)(seconds)}`, ...told];
         observed.push(...(level === 'restore'
             ? await compareCounts(dump, scratch)
-            : await compareEverything(context, dump, scratch)));
+            : await compareEverything(context, dump, scratch, moment)));
         // While the site is closed, every second counts.
         if (moment === 'online' && (amcheck === 'restored' || amcheck === 'both')) {
             observed.push(await checkRestored(context, dump, scratch));
@@ -11104,10 +11165,11 @@ async function compareCounts({ directory, manifest }, scratch) {
     return [`${totalRows(manifest)} rows in ${Object.keys(manifest.rows).length} tables are equal`];
 }
 /** @throws FailureError `backup-differs`, `database-dump-without-contents` */
-async function compareEverything(context, dump, { server, database, elsewhere }) {
+async function compareEverything(context, dump, { server, database, elsewhere }, moment) {
+    const jobs = await backupWorkers(context, moment);
     const expected = await requireDatabase(context).dumpContents(dumpPlace(context, dump));
     const found = await server.contents(database, {
-        jobs: context.plan.backupDb.jobs,
+        jobs,
         rowHash: expected.rowHash,
     });
     const { differences, told } = compareContents(expected, found, { elsewhere });
@@ -11127,9 +11189,10 @@ async function compareEverything(context, dump, { server, database, elsewhere })
     ];
 }
 /** @throws FailureError `backup-damaged`, `database-amcheck-failed` */
-async function checkRestored({ plan }, { directory }, { server, database }) {
+async function checkRestored(context, { directory }, { server, database }) {
+    const jobs = await backupWorkers(context, 'online');
     const { damaged, damagedObjects, seconds } = await server.amcheck(database, {
-        jobs: plan.backupDb.jobs,
+        jobs,
         own: true,
     });
     if (damagedObjects > 0) {
@@ -11151,7 +11214,7 @@ function setAsideState(directory) {
  */
 async function checkSource(context, callingPhase, moment, { directory }) {
     const { plan } = context;
-    const { amcheck, jobs } = plan.backupDb;
+    const { amcheck } = plan.backupDb;
     if (moment === 'closed' || (amcheck !== 'source' && amcheck !== 'both'))
         return [];
     const database = requireDatabase(context);
@@ -11160,6 +11223,7 @@ async function checkSource(context, callingPhase, moment, { directory }) {
         title: `Look for damaged tables and indexes in ${database.name}`,
         blast: 'none',
         perform: async () => {
+            const jobs = await backupWorkers(context, 'online');
             const { damaged, damagedObjects, seconds } = await database.amcheck(database.name, {
                 jobs,
                 own: false,
@@ -11190,6 +11254,7 @@ async function checkSource(context, callingPhase, moment, { directory }) {
 
 
 
+
 /** Dumps the database; a dump of this window that is whole is found again. */
 async function takeDump(context, callingPhase, moment) {
     const { record, plan, progress } = context;
@@ -11208,10 +11273,11 @@ async function takeDump(context, callingPhase, moment) {
         perform: async () => {
             await keeper.makeDirectory(folder, 0o700);
             const sessions = { kind: 'dump', windowId };
+            const jobs = await backupWorkers(context, moment);
             const { value: dumped, told } = await guarded(context, { what: 'The dump', sessions }, () => database.dump({
                 directory,
                 windowId,
-                jobs: plan.backupDb.jobs,
+                jobs,
                 compression: plan.backupDb.compression,
                 keeper: backups,
                 encryption: backups === undefined ? undefined : context.encryption?.(),
@@ -12717,26 +12783,34 @@ function quicker({ clone, standby, }) {
 const expected_time_phase = 'run-db-maintenance';
 const expected_time_closed = { phase: expected_time_phase, closed: true };
 /** The steps that take a restore point while the site is closed, for what they are expected to take. */
-const takingSteps = {
-    clone: [{ ...expected_time_closed, step: 'clone', work: 'copy' }],
-    standby: [
-        { ...expected_time_closed, step: 'stop-standby', work: 'moment' },
-        { ...expected_time_closed, step: 'catch-up-standby', work: 'moment', guessSeconds: 0.3 },
-        { ...expected_time_closed, step: 'cut-off-standby', work: 'moment', guessSeconds: 0.1 },
-    ],
-    dump: [
-        { ...expected_time_closed, step: 'dump-closed', work: 'dump' },
-        { ...expected_time_closed, step: 'restore-test-closed', work: 'restore' },
-    ],
-    command: [{ ...expected_time_closed, step: 'take-snapshot', work: 'moment', guessSeconds: 10 }],
-};
+function takingSteps(kind, { backupDb: { verify } }) {
+    switch (kind) {
+        case 'clone':
+            return [{ ...expected_time_closed, step: 'clone', work: 'copy' }];
+        case 'standby':
+            return [
+                { ...expected_time_closed, step: 'stop-standby', work: 'moment' },
+                { ...expected_time_closed, step: 'catch-up-standby', work: 'moment', guessSeconds: 0.3 },
+                { ...expected_time_closed, step: 'cut-off-standby', work: 'moment', guessSeconds: 0.1 },
+            ];
+        case 'dump':
+            return [
+                { ...expected_time_closed, step: 'dump-closed', work: 'dump' },
+                verify === 'checksum'
+                    ? { ...expected_time_closed, step: 'checksum-closed', work: 'scan' }
+                    : { ...expected_time_closed, step: 'restore-test-closed', work: 'restore' },
+            ];
+        case 'command':
+            return [{ ...expected_time_closed, step: 'take-snapshot', work: 'moment', guessSeconds: 10 }];
+    }
+}
 /** How long taking kinds would keep the site closed: from earlier windows, else from the size of the database. */
 async function expectedTimes({ host, plan, database }, kinds) {
     const found = database === undefined ? undefined : await database.identify({ name: database.name });
     const size = found === undefined ? undefined : { bytes: found.bytes, indexBytes: 0 };
     const history = await (0,window_record/* readHistory */.Lu)(host, { stateDir: plan.stateDir, name: plan.name ?? '' });
     return Object.fromEntries(kinds.map((kind) => {
-        const steps = predict(takingSteps[kind], size, history);
+        const steps = predict(takingSteps(kind, plan), size, history);
         return [
             kind,
             {
@@ -12799,11 +12873,9 @@ async function unmark(context, callingPhase) {
 
 
 
-/** Writes down everything of the database that a clone or a restore loses; once per window. */
+/** Writes down everything of the database that a clone or a restore loses, as it is now. */
 async function recordProperties(context, callingPhase) {
     const { record } = context;
-    if (record.status.database !== undefined)
-        return;
     const database = requireDatabase(context);
     await runStep(context, callingPhase, {
         id: 'properties',
@@ -12833,6 +12905,10 @@ async function seal(context, callingPhase) {
         }),
         describe: ({ ended }) => `${ended} sessions ended; no new ones are let in`,
     });
+}
+/** Whether this window may have kept sessions out. */
+function mayBeSealed({ record: { journal } }) {
+    return journal.some(({ step, event }) => (step === 'seal' || step === 'mark-database') && event === 'intent');
 }
 /**
  * Lets connections in again as they were let in before the window.
@@ -13002,7 +13078,7 @@ const clonePoint = {
         const clone = (await database.identify({ oid: point.oid })) ?? replacementGone(context, point.oid);
         // Once it has the application's name others may write to it; before, nobody could.
         if (clone.name !== database.name)
-            refuseChanged(point, clone.bytes);
+            refuseChanged(point, clone);
         const failed = await swapByName(context, clone);
         await proveClone(context, point);
         return failed;
@@ -13042,11 +13118,14 @@ const clonePoint = {
 };
 /** Nobody can connect to a clone, so its size says whether it is what was copied; the server may vacuum it all the same. */
 function refuseChanged({ database, bytes }, now) {
-    if (Math.abs(now - bytes) <= 1024 * 1024 + bytes * 0.01)
+    const sizeAgrees = Math.abs(now.bytes - bytes) <= 1024 * 1024 + bytes * 0.01;
+    if (sizeAgrees && !now.allowsConnections)
         return;
     (0,ports_failure/* fail */.fJ)({
         code: 'restore-point-changed',
-        message: `The restore point ${database} has ${now} bytes; it had ${bytes} when it was made.`,
+        message: now.allowsConnections
+            ? `The restore point ${database} allows connections, which it did not when it was made: nobody can say that it is what was copied.`
+            : `The restore point ${database} has ${now.bytes} bytes; it had ${bytes} when it was made.`,
         state: 'Nothing was restored; the failed database still has its name.',
         next: 'Find out who changed it (ALLOW_CONNECTIONS was false); restore the verified backup by hand, or repair forward.',
     });
@@ -13476,7 +13555,7 @@ async function restoredBeside(context, backup) {
             // A killed run may have left half of one.
             await database.drop(target);
             const created = await database.createEmpty(target, before);
-            await restoreBackup(context, backup, target);
+            await restoreBackup(context, backup, target, 'closed');
             refuseDifference(backup.rows, await database.countRows(target), {
                 message: 'The restored backup differs from its manifest',
                 state: `The failed database still has its name; ${target} is incomplete.`,
@@ -13694,8 +13773,9 @@ function unreachable({ reachedBy, hosts }) {
 
 
 const standby_borrowing_phase = 'run-db-maintenance';
+const catchUpStep = 'catch-up-standby';
 /** Seconds between two looks at a replica that catches up. */
-const lookSeconds = 0.05;
+const lookSeconds = 0.02;
 /** @throws FailureError `setting-missing` */
 function requireStandby({ standby }) {
     return (standby ??
@@ -13736,7 +13816,9 @@ async function borrow(context) {
     const standby = requireStandby(context);
     const owed = (0,record_standby/* owedStandby */.n0)(record.status);
     if (owed !== undefined) {
-        await keepLog(context, owed);
+        // Whether the slot is there is seen with all else of the primary when the replica is to catch up.
+        if ((0,record_journal/* mayHaveRun */.lE)(record.journal, standby_borrowing_phase, catchUpStep))
+            await keepLog(context, owed);
         return owed;
     }
     await runStep(context, standby_borrowing_phase, {
@@ -13795,7 +13877,7 @@ async function keepLog(context, { slot }) {
 }
 /**
  * What needs no closed site: finds the replica, has the primary keep its log, and the replica write what it has
- * changed in memory, so that it stops at once.
+ * changed in memory, so that it stops at once. The primary has just had a checkpoint.
  */
 async function prepareStandby(context) {
     await borrow(context);
@@ -13808,7 +13890,7 @@ async function prepareStandby(context) {
         perform: async () => ({ isAllowed: await standby.flush() }),
         describe: ({ isAllowed }) => isAllowed
             ? 'it has written them'
-            : 'the roles may not ask for it (pg_checkpoint); it does so when it is stopped',
+            : 'the role may not ask the replica for it (pg_checkpoint); it does so when it is stopped',
     });
 }
 /**
@@ -13818,28 +13900,42 @@ async function prepareStandby(context) {
 async function catchUp(context, borrowed) {
     const { clock, plan, record } = context;
     const standby = requireStandby(context);
-    const step = 'catch-up-standby';
     const { position } = await runStep(context, standby_borrowing_phase, {
-        id: step,
+        id: catchUpStep,
         title: 'Wait until the replica has applied all that the primary wrote',
         blast: 'none',
         observe: async () => {
-            const recorded = (0,record_journal/* outcomeOf */.sG)(record.journal, standby_borrowing_phase, step)?.data;
+            const recorded = (0,record_journal/* outcomeOf */.sG)(record.journal, standby_borrowing_phase, catchUpStep)?.data;
+            if (recorded === undefined)
+                return undefined;
             const { isRunning } = await standby.state('replica', borrowed.replica);
             // One that runs may have fallen behind since; a stopped one cannot be asked any more, and has not moved.
             return isRunning ? undefined : recorded;
         },
         perform: async () => {
             const begun = clock.monotonicSeconds();
+            const looking = standby.facts();
+            const marking = mark(standby, record.status.windowId);
+            // An obstacle tells more than what it made fail beside it.
+            marking.catch(() => undefined);
             // It may have been chosen a while ago.
-            const obstacle = standbyObstacle(await standby.facts(), plan.standby, standby);
+            const facts = await looking;
+            const obstacle = standbyObstacle(facts, plan.standby, standby);
             if (obstacle !== undefined)
                 return refuse(obstacle);
-            const wanted = await standby.markPosition(record.status.windowId);
+            if (!facts.primary.slots.some(({ name }) => name === borrowed.slot)) {
+                await keepLog(context, borrowed);
+            }
+            const { wanted, first } = await marking;
             const seconds = () => clock.monotonicSeconds() - begun;
-            const progress = await until(context, plan.standby.catchUp, () => standby.progress('replica'), 
+            let next = Promise.resolve(first);
+            const progress = await until(context, plan.standby.catchUp, () => {
+                const look = next ?? standby.progress('replica');
+                next = undefined;
+                return look;
+            }, 
             // A paused one gets nowhere, however long it is waited for.
-            ({ replayed, isPaused }) => isPaused || (replayed !== undefined && (0,log_position/* reaches */.O6)(replayed, wanted)));
+            (seen) => seen.isPaused || hasAll(seen, wanted));
             if (!hasAll(progress, wanted))
                 refuseLag(progress, wanted, plan.standby.catchUp);
             return { position: wanted, seconds: Math.round(seconds() * 1000) / 1000 };
@@ -13847,6 +13943,11 @@ async function catchUp(context, borrowed) {
         describe: (result) => `it has all up to ${result.position}`,
     });
     return position;
+}
+/** Where the primary's log ends, and how far the replica is right after. */
+async function mark(standby, windowId) {
+    const wanted = await standby.markPosition(windowId);
+    return { wanted, first: await standby.progress('replica') };
 }
 /** Whether everything up to a position is applied, and nothing keeps what comes next from being. */
 function hasAll({ replayed, isPaused }, wanted) {
@@ -13883,34 +13984,44 @@ async function until({ clock }, seconds, look, isSo) {
 
 
 
+
 const standby_timeline_phase = 'rollback';
 /** The connection by which the promoted server is asked. */
 const throughOf = ({ reachedBy }) => reachedBy === 'port' ? 'application' : 'replica';
-/** Has the replica leave the timeline of the primary, and proves by its own history that it did so within the restore point. */
-async function promote(context, borrowed, point) {
+/**
+ * Has the replica leave the timeline of the primary, and proves by its own history that it did so within the restore
+ * point.
+ * @param started how far it was when it answered after its start
+ * @returns who answers now
+ */
+async function promote(context, borrowed, point, started) {
     const standby = requireStandby(context);
     const { replica } = borrowed;
     const through = throughOf(borrowed);
     const seconds = context.plan.standby.serverTimeout;
-    const observe = async () => {
-        const identity = await standby.identity(through);
+    let identity;
+    const observe = async (wait) => {
+        identity = await standby.identity(through, wait);
         if (identity.isInRecovery)
             return undefined;
         const left = await standby.endOfTimeline(replica, point.timeline);
         return left === undefined ? undefined : { left, timeline: identity.timeline };
     };
+    const hasApplied = ({ replayed }) => replayed !== undefined && (0,log_position/* reaches */.O6)(replayed, point.position);
+    const id = 'promote-standby';
     const { left } = await runStep(context, standby_timeline_phase, {
-        id: 'promote-standby',
+        id,
         title: 'Promote the replica',
         blast: 'data',
-        observe,
+        observe: async () => ((0,record_journal/* mayHaveRun */.lE)(context.record.journal, standby_timeline_phase, id) ? observe() : undefined),
         perform: async () => {
-            const applied = await until(context, seconds, () => standby.progress(through), 
             // After its start it applies the log that it had received before it was stopped.
-            ({ replayed }) => replayed !== undefined && (0,log_position/* reaches */.O6)(replayed, point.position));
+            const applied = hasApplied(started)
+                ? started
+                : await until(context, seconds, () => standby.progress(through), hasApplied);
             refuseOther(applied, point);
-            await standby.promote(replica, seconds);
-            return ((await until(context, seconds, observe, (seen) => seen !== undefined)) ??
+            await standby.promote(replica);
+            return ((await observe(seconds)) ??
                 (0,ports_failure/* fail */.fJ)({
                     code: 'standby-not-promoted',
                     message: 'The replica was told to become the primary, and is still a replica.',
@@ -13929,6 +14040,7 @@ async function promote(context, borrowed, point) {
             next: 'Find out what it holds before anybody works on it; the verified backup is there as well.',
         });
     }
+    return identity ?? standby.identity(through);
 }
 function refuseOther({ replayed, isStreaming, isPaused }, point) {
     const state = 'The failed primary is stopped, and its data intact; the replica is not promoted.';
@@ -13963,8 +14075,9 @@ function refuseOther({ replayed, isStreaming, isPaused }, point) {
 
 const standby_promotion_phase = 'rollback';
 /**
- * Stops the failed primary and has the replica take its place. Each step looks at files, processes and servers first,
- * so that a killed rollback is gone on with.
+ * Stops the failed primary and has the replica take its place. Each step that an earlier run may have begun looks at
+ * files, processes and servers first, so that a killed rollback is gone on with. No data is read: what the promoted
+ * server holds is told by where its history leaves the old timeline.
  */
 async function promoteStandby(context, point) {
     const { record, clock } = context;
@@ -13976,14 +14089,13 @@ async function promoteStandby(context, point) {
         await record.update({ rollback: { ...begun, failedDatabase: failed } });
     }
     await stopPrimary(context, borrowed);
-    await startReplica(context, borrowed);
-    await promote(context, borrowed, point);
-    await swapIn(context, borrowed, point);
+    const started = await startReplica(context, borrowed);
+    const promoted = await promote(context, borrowed, point, started);
+    await swapIn(context, borrowed, point, promoted);
     await refuseTwoPrimaries(context, borrowed);
     if (borrowed.promotedAt === undefined) {
         await record.update({ standby: { ...borrowed, promotedAt: clock.now().toISOString() } });
     }
-    await countRows(context, undefined);
     return failed;
 }
 /** Something may start what it finds stopped: a cluster manager, a unit that systemd restarts. */
@@ -14008,8 +14120,10 @@ async function findReplica(context, { replica }, point) {
         blast: 'none',
         observe: () => Promise.resolve(undefined),
         perform: async () => {
-            const state = await standby.state('replica', replica);
-            const settings = await standby.ownSettings(replica, windowId);
+            const [state, settings] = await Promise.all([
+                standby.state('replica', replica),
+                standby.ownSettings(replica, windowId),
+            ]);
             if (state.systemIdentifier !== point.systemIdentifier) {
                 return moved('another cluster is in its place', point);
             }
@@ -14037,17 +14151,17 @@ function moved(how, { dataDirectory, host }) {
 async function stopPrimary(context, { primary }) {
     const standby = requireStandby(context);
     const { serverTimeout: seconds } = context.plan.standby;
-    const observe = async () => {
-        const { isRunning, clusterState } = await standby.state('primary', primary);
-        return isRunning ? undefined : { state: clusterState, forced: false };
-    };
+    let found;
     await runStep(context, standby_promotion_phase, {
         id: 'keep-failed',
         title: `Stop the failed primary and keep its data (${primary.dataDirectory} on ${primary.host})`,
         blast: 'data',
-        observe,
+        observe: async () => {
+            found = await standby.state('primary', primary);
+            return found.isRunning ? undefined : { state: found.clusterState, forced: false };
+        },
         perform: async () => {
-            const { systemIdentifier } = await standby.state('primary', primary);
+            const { systemIdentifier } = found ?? (await standby.state('primary', primary));
             if (systemIdentifier !== primary.systemIdentifier) {
                 return (0,ports_failure/* fail */.fJ)({
                     code: 'standby-unfit',
@@ -14057,16 +14171,17 @@ async function stopPrimary(context, { primary }) {
                 });
             }
             // What was written is in its log, however it is stopped; nobody may keep the rollback waiting.
-            const { forced } = await standby.stop('primary', primary, { seconds, force: true });
-            const found = await observe();
-            return { state: found?.state ?? 'unknown', forced };
+            const { forced, state } = await standby.stop('primary', primary, { seconds, force: true });
+            return { state: state.clusterState, forced };
         },
         describe: ({ state, forced }) => `its server is stopped${forced ? ' without waiting for its sessions' : ''}, its data is ${state}`,
     });
 }
+/** @returns who answers then */
 async function startReplica(context, borrowed) {
     const standby = requireStandby(context);
-    const { windowId } = context.record.status;
+    const { journal, status } = context.record;
+    const { windowId } = status;
     const { replica, taken, reachedBy } = borrowed;
     const seconds = context.plan.standby.serverTimeout;
     const like = reachedBy === 'port' ? taken : undefined;
@@ -14076,29 +14191,38 @@ async function startReplica(context, borrowed) {
             ? 'Have the replica wait for nobody, once it is the primary'
             : `Have the replica listen where the primary did (port ${like.port})`,
         blast: 'data',
-        observe: async () => (await standby.ownSettings(replica, windowId)) === 'promotion'
+        observe: async () => (0,record_journal/* mayHaveRun */.lE)(journal, standby_promotion_phase, 'configure-standby') &&
+            (await standby.ownSettings(replica, windowId)) === 'promotion'
             ? { settings: 'promotion' }
             : undefined,
         perform: async () => {
-            // It reads them when it starts, should somebody have started it.
-            const { isRunning } = await standby.state('replica', replica);
-            if (isRunning)
-                await standby.stop('replica', replica, { seconds, force: false });
             await standby.writeOwnSettings(replica, windowId, 'promotion', like);
             return { settings: await standby.ownSettings(replica, windowId) };
         },
         describe: () => `written at the end of its postgresql.auto.conf`,
     });
+    let seen;
+    const answers = async (patience) => {
+        seen = await answering(context, borrowed, patience);
+        return seen === undefined ? undefined : { systemIdentifier: seen.systemIdentifier };
+    };
     await runStep(context, standby_promotion_phase, {
         id: 'start-standby',
         title: `Start the replica${like === undefined ? '' : ` on port ${like.port}`}`,
         blast: 'data',
-        observe: async () => (await standby.state('replica', replica)).isRunning
-            ? await answering(context, borrowed, 0)
+        observe: async () => (0,record_journal/* mayHaveRun */.lE)(journal, standby_promotion_phase, 'start-standby') &&
+            (await standby.state('replica', replica)).isRunning
+            ? await answers(0)
             : undefined,
         perform: async () => {
-            await standby.start('replica', replica, { seconds, port: like?.port });
-            return ((await answering(context, borrowed, seconds)) ??
+            const how = { seconds, port: like?.port };
+            const { wasRunning } = await standby.start('replica', replica, how);
+            if (wasRunning) {
+                // Somebody started it before; it reads its settings when it starts.
+                await standby.stop('replica', replica, { seconds, force: false });
+                await standby.start('replica', replica, how);
+            }
+            return ((await answers(seconds)) ??
                 (0,ports_failure/* fail */.fJ)({
                     code: 'standby-server-not-started',
                     message: `The replica in ${replica.dataDirectory} on ${replica.host} runs, but does not answer ${like === undefined ? 'at its own connection' : 'where the primary did'}.`,
@@ -14108,20 +14232,22 @@ async function startReplica(context, borrowed) {
         },
         describe: ({ systemIdentifier }) => `it answers; its system identifier is ${systemIdentifier}`,
     });
+    return seen ?? standby.identity(throughOf(borrowed));
 }
 /** Who answers where the promoted server is to be; `undefined` when it is nobody, or another cluster. */
 async function answering(context, borrowed, seconds) {
     const standby = requireStandby(context);
     const identity = await until(context, seconds, () => standby.identity(throughOf(borrowed)).catch(() => undefined), (seen) => seen !== undefined);
-    return identity?.systemIdentifier === borrowed.replica.systemIdentifier
-        ? { ...identity }
-        : undefined;
+    return identity?.systemIdentifier === borrowed.replica.systemIdentifier ? identity : undefined;
 }
-async function swapIn(context, borrowed, point) {
+async function swapIn(context, borrowed, point, promoted) {
     const standby = requireStandby(context);
     const seconds = context.plan.standby.serverTimeout;
+    // Where it took the primary's port, the application's own connection has just been asked.
+    let known = throughOf(borrowed) === 'application' ? promoted : undefined;
     const observe = async () => {
-        const seen = await standby.identity('application').catch(() => undefined);
+        const seen = known ?? (await standby.identity('application').catch(() => undefined));
+        known = undefined;
         if (seen === undefined || seen.isInRecovery || seen.timeline <= point.timeline)
             return undefined;
         const { systemIdentifier, timeline } = seen;
@@ -14218,7 +14344,8 @@ async function follow(context, { replica, slot, timeline }) {
         await standby.writeOwnSettings(replica, windowId, 'none');
     }
     await standby.start('replica', replica, { seconds });
-    const wanted = await standby.primaryPosition();
+    // With what sessions committed that do not wait for the disk.
+    const wanted = await standby.markPosition(windowId);
     const unseen = { replayed: undefined, isPaused: false, isStreaming: false };
     const progress = await until(context, plan.standby.catchUp, 
     // It may still be starting up.
@@ -14252,6 +14379,7 @@ async function giveBackAfter(context, error) {
 }
 
 ;// CONCATENATED MODULE: ./lib/phases/restore-points/standby.js
+
 
 
 
@@ -14316,30 +14444,31 @@ async function stop(context, borrowed) {
     const standby = requireStandby(context);
     const { replica, timeline } = borrowed;
     const position = await catchUp(context, borrowed);
-    const seen = async () => {
-        const state = await standby.state('replica', replica);
+    const asStopped = async (state) => {
         if (state.isRunning || state.clusterState !== shutDown)
             return undefined;
         const isOurs = state.systemIdentifier === replica.systemIdentifier && state.timeline === timeline;
         // What it has applied is in its files, or in the log that it keeps beside them and applies when it starts.
-        const isThere = (0,log_position/* reaches */.O6)(state.recoveryEnd, position) ||
-            (await standby.hasSegment(replica, timeline, position));
+        const isThere = (0,log_position/* reaches */.O6)(state.recoveryEnd, position) || (await standby.hasSegment(replica, state, position));
         return isOurs && isThere
             ? { state: state.clusterState, recoveryEnd: state.recoveryEnd }
             : undefined;
     };
+    const look = async () => asStopped(await standby.state('replica', replica));
+    /** Costs a look only where an earlier run may have come so far. */
+    const foundBy = async (step, observe) => (0,record_journal/* mayHaveRun */.lE)(record.journal, standby_phase, step) ? observe() : undefined;
     await runStep(context, standby_phase, {
         id: 'stop-standby',
         title: `Stop the ${standby.label}`,
         blast: 'app',
-        observe: seen,
+        observe: () => foundBy('stop-standby', look),
         perform: async () => {
             const seconds = plan.standby.serverTimeout;
-            await standby.stop('replica', replica, { seconds, force: false });
-            const found = await seen();
+            const { state } = await standby.stop('replica', replica, { seconds, force: false });
+            const found = await asStopped(state);
             if (found !== undefined)
                 return found;
-            const { clusterState, recoveryEnd } = await standby.state('replica', replica);
+            const { clusterState, recoveryEnd } = state;
             return (0,ports_failure/* fail */.fJ)({
                 code: 'standby-not-stopped',
                 message: `The replica was stopped within ${(0,duration/* formatDuration */.a3)(seconds)}, but its data is ${clusterState}, up to ${recoveryEnd}, and should be ${shutDown}, up to ${position} or further.`,
@@ -14353,16 +14482,16 @@ async function stop(context, borrowed) {
         id: 'cut-off-standby',
         title: 'Keep the replica from receiving anything more, whoever starts it',
         blast: 'app',
-        observe: async () => (await standby.ownSettings(replica, windowId)) === 'cut-off' ? { cutOff: true } : undefined,
+        observe: () => foundBy('cut-off-standby', async () => (await standby.ownSettings(replica, windowId)) === 'cut-off' ? { cutOff: true } : undefined),
         perform: async () => {
             await standby.writeOwnSettings(replica, windowId, 'cut-off');
             return { cutOff: (await standby.ownSettings(replica, windowId)) === 'cut-off' };
         },
         describe: () => 'its settings lead to no primary, no slot and no archive',
     });
-    // Nothing that is written from here on can be in it.
-    const until = await standby.primaryPosition();
-    if ((await seen()) === undefined) {
+    // Nothing that is written from here on can be in it, whoever starts it.
+    const [until, stopped] = await Promise.all([standby.primaryPosition(), look()]);
+    if (stopped === undefined) {
         (0,ports_failure/* fail */.fJ)({
             code: 'standby-not-stopped',
             message: 'Somebody started the replica again, right after it was stopped.',
@@ -14462,10 +14591,12 @@ async function takeRestorePoint(context) {
         return record.status.restorePoint;
     }
     const kind = await chooseRestorePointOnce(context);
-    await recordProperties(context, restore_point_phase);
+    // Mostly they were, right before the site was closed.
+    if (record.status.database === undefined)
+        await recordProperties(context, restore_point_phase);
     await demandTime(context, {
         phase: restore_point_phase,
-        steps: takingSteps[kind].map(({ step }) => step),
+        steps: takingSteps(kind, context.plan).map(({ step }) => step),
         title: `A ${kind} as restore point`,
         whenLate: 'abort',
     });
@@ -15053,6 +15184,7 @@ function stepOf(task) {
 
 
 
+
 const closing_preparation_phase = 'run-db-maintenance';
 /**
  * Does what the closed tasks need and the public need not wait for: reads their SQL, chooses the restore point, and
@@ -15068,7 +15200,9 @@ async function prepareClosedTasks(context) {
     if (!needsRestorePoint(plan))
         return;
     const kind = await chooseRestorePointOnce(context);
-    if (kind === 'clone')
+    // Anew each time: hours may lie between getting ready and closing.
+    await recordProperties(context, closing_preparation_phase);
+    if (kind === 'clone' || kind === 'standby')
         await writeChangedPages(context);
     if (kind === 'standby')
         await prepareStandby(context);
@@ -15076,11 +15210,12 @@ async function prepareClosedTasks(context) {
 const ways = {
     asked: 'the server has written them',
     'by-a-copy': 'the server has written them, for a small copy that was dropped again',
-    'not-allowed': 'the role may not ask for it (pg_checkpoint); the copy does it while the site is closed',
+    'not-allowed': 'the role may not ask for it (pg_checkpoint); the server does it while the site is closed',
 };
 /**
  * A copy of files begins with a checkpoint (manual, CREATE DATABASE: FILE_COPY), which writes all that was changed in
- * memory. Twice is cheap: the second time there is little left.
+ * memory. Twice is cheap: the second time there is little left. A replica, when it is started again, replays the log
+ * from the last checkpoint on that reached it (manual, 30.5), and so does a failed primary write less when it stops.
  */
 async function writeChangedPages(context) {
     const { database, record } = context;
@@ -16257,7 +16392,7 @@ function markdownDetails(title, content) {
 ;// CONCATENATED MODULE: ./lib/report/markdown-words.js
 
 /** A state by its sign and its word. */
-function mark({ sign, word }) {
+function markdown_words_mark({ sign, word }) {
     return `${sign} ${word}`;
 }
 /** Our own sentences name commands in backticks; as values they are escaped, so they are set in code type here. */
@@ -17002,7 +17137,7 @@ function servicesMarkdown({ services, head }) {
     if (services.length === 0)
         return '';
     const rows = services.map((fact) => [
-        mark(marks[fact.now]),
+        markdown_words_mark(marks[fact.now]),
         `${markdownCode(fact.id)}<br>${markdown(fact.title)}`,
         markdown(fact.host),
         markdown_words_prose(stopped_services_story(fact, head.timeZone)),
@@ -17194,7 +17329,7 @@ function serverTasksMarkdown({ serverTasks }) {
     if (serverTasks.length === 0)
         return '';
     const rows = serverTasks.map((task) => [
-        mark(rowMarks[task.outcome]),
+        markdown_words_mark(rowMarks[task.outcome]),
         `${markdownCode(task.id)}<br>${markdown(task.task)}, ${stageText(task)}`,
         markdown(task.host),
         (0,duration/* formatDuration */.a3)(task.seconds),
@@ -17573,7 +17708,7 @@ function markdown_evidence_smokeTests({ smokeTests: runs, head: { timeZone } }) 
         return '## Smoke tests\n\nNone in this record.';
     const parts = runs.map((run) => {
         const rows = run.results.map((result) => [
-            mark(smokeMark(result)),
+            markdown_words_mark(smokeMark(result)),
             `${markdownCode(result.id)} (${markdown(result.kind)})`,
             markdown(result.observed),
             markdown(result.expected),
@@ -17591,7 +17726,7 @@ function markdown_evidence_timeline(report) {
         markdown(clockOf(row.at, window.timeZone)),
         markdown(row.phase),
         markdown(row.title),
-        mark(rowMarks[row.outcome]),
+        markdown_words_mark(rowMarks[row.outcome]),
         durationText(row.seconds),
         markdown_words_prose(row.detail),
     ]);
@@ -17641,7 +17776,7 @@ function markdown_evidence_checks({ checks: found }) {
     if (found.length === 0)
         return '';
     const rows = found.map((check) => [
-        mark(checkMarks[check.verdict]),
+        markdown_words_mark(checkMarks[check.verdict]),
         markdown(check.title),
         markdown(check.value),
         markdown(check.limit),
@@ -17651,7 +17786,7 @@ function markdown_evidence_checks({ checks: found }) {
 }
 function markdown_evidence_people({ approvals, contacts, signOffs, jobs, head: { timeZone }, }) {
     const reviews = approvals.reviews.map((review) => [
-        mark(reviewMark(review.state)),
+        markdown_words_mark(reviewMark(review.state)),
         markdown(review.environments.join(', ')),
         `${markdown(review.user)}${review.selfApproval ? ' **(self-approval)**' : ''}`,
         markdown(review.comment, 1000),
@@ -17686,7 +17821,7 @@ function markdown_evidence_checklist({ checklist: sections, counts }) {
         const rows = section.lines.map(({ id, title, result }) => [
             id,
             markdown(title),
-            mark(verdictMarks[result.verdict]),
+            markdown_words_mark(verdictMarks[result.verdict]),
             markdown_words_prose(verdictText(result)),
         ]);
         const title = `<b>${section.number}. ${markdown(section.title)}</b>: ${section.lines.length - open} of ${section.lines.length} settled${open > 0 ? `, ${open} open` : ''}`;
@@ -17772,7 +17907,7 @@ function markdown_issues({ issues: found, head: { timeZone } }) {
         return '## Issues met\n\nThe record holds no failed, interrupted or skipped step and no warning.';
     }
     const rows = found.map((issue) => [
-        mark(severityMarks[issue.severity]),
+        markdown_words_mark(severityMarks[issue.severity]),
         issue.at === null ? '' : markdown(clockOf(issue.at, timeZone)),
         markdown(issue.where),
         [
@@ -17793,7 +17928,7 @@ function markdown_tasks({ tasks: done, missingTasks }) {
     if (done.length === 0)
         return `## What was done\n\n${missing === '' ? 'No database task.' : missing}`;
     const rows = done.map((task) => [
-        mark(taskMark(task)),
+        markdown_words_mark(taskMark(task)),
         `${markdownCode(task.id)}<br>${markdown(task.task)}, ${task.stage === 'online' ? 'while open' : 'while closed'}`,
         (0,duration/* formatDuration */.a3)(task.seconds),
         [markdown_words_prose(task.summary), task.proof === '' ? '' : `Proof: ${markdown_words_prose(task.proof)}`]
@@ -20349,9 +20484,38 @@ function isWell(reply) {
 ;// CONCATENATED MODULE: ./lib/phases/backups/verification-checks.js
 
 
-/** Whether the backup can be proved as the plan asks for it; changes nothing. */
+/** Whether the backup can be written and proved as the plan asks for it; changes nothing. */
 async function checkVerification(context) {
-    return [...(await checkAmcheck(context)), ...(await checkScratch(context))];
+    return [
+        ...(await checkCompression(context)),
+        ...(await checkAmcheck(context)),
+        ...(await checkScratch(context)),
+    ];
+}
+async function checkCompression({ plan, database }) {
+    const { compression } = plan.backupDb;
+    // Every pg_dump can do the others.
+    if (database === undefined || !['lz4', 'zstd'].includes(compression))
+        return [];
+    const { by, possible } = await database.compressions();
+    const head = {
+        id: 'compression',
+        title: 'Compression of the backup',
+        limit: `backup-db.compression is ${inWords(possible)}`,
+    };
+    return [
+        possible.includes(compression)
+            ? { ...head, verdict: 'passed', value: `${by} can compress by ${compression}` }
+            : {
+                ...head,
+                verdict: 'failed',
+                value: `backup-db.compression is ${compression}, by which ${by} cannot compress`,
+                next: `Set backup-db.compression to ${inWords(possible)}, or install client programs of PostgreSQL 16 or newer that were built with ${compression}.`,
+            },
+    ];
+}
+function inWords(names) {
+    return `${names.slice(0, -1).join(', ')} or ${names.at(-1) ?? ''}`;
 }
 async function checkAmcheck({ plan, database, scratch }) {
     const { amcheck, verify } = plan.backupDb;
@@ -23177,7 +23341,7 @@ function serverPreviewSection(previews) {
 function renderServerDryRun(name, look) {
     const failed = look.checks.filter(({ verdict }) => verdict === 'failed');
     const refused = failed.map((check) => [
-        mark(checkMarks[check.verdict]),
+        markdown_words_mark(checkMarks[check.verdict]),
         markdown(check.title),
         markdown_words_prose(check.value),
         markdown_words_prose(check.next ?? ''),
@@ -23257,7 +23421,7 @@ function positionText({ position, ignoreWindow, plan }) {
 }
 function preflight_summary_checks({ checks: found }) {
     const rows = found.map((check) => [
-        mark(checkMarks[check.verdict]),
+        markdown_words_mark(checkMarks[check.verdict]),
         markdown(check.title),
         markdown(check.value),
         markdown(check.limit),
@@ -23315,7 +23479,7 @@ function gates({ checks: found }) {
     const rows = found
         .filter(({ id }) => id.startsWith('gate'))
         .map((check) => [
-        mark(checkMarks[check.verdict]),
+        markdown_words_mark(checkMarks[check.verdict]),
         markdown(check.title),
         markdown(check.value, 1000),
     ]);
@@ -23514,7 +23678,7 @@ function predictableSteps(plan, sizes, restorePoint) {
         { phase: 'enable-maintenance', step: 'flag', closed: true, work: 'moment', guessSeconds: 0.2 },
         { phase: 'enable-maintenance', step: 'drain', closed: true, work: 'moment', guessSeconds: 0.3 },
         ...(0,assembly_services/* predictableServiceSteps */.I)(plan, 'stop'),
-        ...(changes ? takingSteps[restorePoint ?? 'clone'] : []),
+        ...(changes ? takingSteps(restorePoint ?? 'clone', plan) : []),
         ...steps('closed'),
         ...predictableServerSteps(plan, 'closed'),
         ...(0,assembly_services/* predictableServiceSteps */.I)(plan, 'start'),
@@ -23535,10 +23699,10 @@ var assembly_settings = __nccwpck_require__(38468);
 var assembly_backup_copies = __nccwpck_require__(49615);
 // EXTERNAL MODULE: ./lib/assembly/code.js + 1 modules
 var assembly_code = __nccwpck_require__(38671);
-// EXTERNAL MODULE: ./lib/assembly/standby.js + 8 modules
-var standby = __nccwpck_require__(77497);
-// EXTERNAL MODULE: ./lib/assembly/world.js + 185 modules
-var assembly_world = __nccwpck_require__(6271);
+// EXTERNAL MODULE: ./lib/assembly/standby.js + 9 modules
+var standby = __nccwpck_require__(16631);
+// EXTERNAL MODULE: ./lib/assembly/world.js + 186 modules
+var assembly_world = __nccwpck_require__(76738);
 ;// CONCATENATED MODULE: ./lib/assembly/preflight-session.js
 
 
@@ -24294,7 +24458,7 @@ async function act(context, decision) {
                 outcome: 'cleaned-up',
             });
         case 'reopen':
-            if (record.status.database !== undefined)
+            if (mayBeSealed(context))
                 await unseal(context, rollback_phase);
             await testAndReopen(context);
             return done('nothing of schema or data was changed; the site is open again', {
@@ -24854,14 +25018,15 @@ function isOfDisk(error) {
 
 // EXTERNAL MODULE: ./lib/ports/piped-bytes.js
 var piped_bytes = __nccwpck_require__(49782);
+// EXTERNAL MODULE: ./lib/ports/stored-bytes.js
+var stored_bytes = __nccwpck_require__(65367);
 ;// CONCATENATED MODULE: ./lib/destinations/folder.js
+
 
 
 
 /** What we name objects here; anything else in the folder is somebody else's. */
 const objectName = /^[a-z0-9][a-z0-9.-]*$/;
-/** Takes what comes to a file that only we can read. */
-const receiving = 'umask 077; exec cat > "$1"';
 /**
  * Makes a received file an object, once it is on the disk; never in the place of another one. Some file systems
  * (of networks, mostly) know no hard links.
@@ -24937,9 +25102,7 @@ function folderDestination({ host, folder, label, }) {
                 // What a run left that was cut off.
                 await host.remove(part);
                 try {
-                    const [received] = await host.pipe([{ argv: ['sh', '-c', receiving, 'sh', part] }], {
-                        source: watched,
-                    });
+                    const [received] = await host.pipe([(0,stored_bytes/* storing */.B)(part)], { source: watched });
                     if (received?.exitCode !== 0)
                         notWritten(saidBy(received));
                     const published = await host.run({
@@ -26919,7 +27082,7 @@ async function readPlan(surroundings) {
 
 /***/ }),
 
-/***/ 77497:
+/***/ 16631:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -26945,6 +27108,7 @@ var statement_failure = __nccwpck_require__(30487);
 // EXTERNAL MODULE: ./node_modules/zod/v4/classic/schemas.js + 10 modules
 var schemas = __nccwpck_require__(13798);
 ;// CONCATENATED MODULE: ./lib/databases/postgresql/standby/facts.js
+
 
 const limit = { timeoutSeconds: 15 };
 const facts_text = schemas/* string */.YjP().nullable();
@@ -27086,38 +27250,65 @@ async function receiverOf(receiver, isReplica) {
         sender: `${senderHost ?? 'unknown'}:${String(senderPort ?? 0)}`,
         senderIsReplica: senderHost === null || senderPort === null
             ? undefined
-            : await isReplica(senderHost, senderPort),
+            : await isReplica({ host: senderHost, port: senderPort }),
     };
 }
 /** Where the primary's log ends. */
-async function primaryPosition(psql) {
-    const [row] = await psql.rows(`SELECT pg_current_wal_flush_lsn() AS position`, schemas/* object */.Ikc({ position: schemas/* string */.YjP() }), limit);
+function primaryPosition(psql) {
+    return positionOf(psql, {});
+}
+async function positionOf(psql, how) {
+    const [row] = await psql.rows(`SELECT pg_current_wal_flush_lsn() AS position`, schemas/* object */.Ikc({ position: schemas/* string */.YjP() }), { ...limit, ...how });
     return row?.position ?? '';
 }
+/** Writes a message into the primary's log and flushes it; where the log ends then. */
+async function markPosition(psql, windowId) {
+    const mark = `PERFORM pg_catalog.pg_logical_emit_message(true, 'maintenance-window', ${(0,quoting/* quoteLiteral */.ce)(windowId)});`;
+    return positionOf(psql, {
+        first: [`DO ${(0,quoting/* quoteDollar */.Vg)(`BEGIN ${mark} END`)}`],
+        // As a commit of our own, flushed here; other replicas are not waited for.
+        settings: { synchronous_commit: 'local' },
+    });
+}
 const progressRow = schemas/* object */.Ikc({ replayed: facts_text, isPaused: schemas/* boolean */.zMY(), isStreaming: schemas/* boolean */.zMY() });
+const progressColumns = `pg_last_wal_replay_lsn() AS replayed,
+       CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() ELSE false END AS "isPaused",
+       EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming') AS "isStreaming"`;
 async function replicaProgress(psql) {
-    const [row] = await psql.rows(`SELECT pg_last_wal_replay_lsn() AS replayed, pg_is_in_recovery() AND pg_is_wal_replay_paused() AS "isPaused",
-       EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming') AS "isStreaming"`, progressRow, limit);
+    const [row] = await psql.rows(`SELECT ${progressColumns}`, progressRow, limit);
     return {
         replayed: row?.replayed ?? undefined,
         isPaused: row?.isPaused ?? false,
         isStreaming: row?.isStreaming ?? false,
     };
 }
-const identityRow = schemas/* object */.Ikc({
+const identityRow = progressRow.extend({
     systemIdentifier: schemas/* string */.YjP(),
     timeline: schemas/* int */.Whr(),
     isInRecovery: schemas/* boolean */.zMY(),
 });
-/** Who answers. A promoted server knows its timeline before its first checkpoint on it does. */
-async function serverIdentity(psql) {
+/** Ends as soon as the server is a primary, at the latest after some seconds. */
+const untilPrimary = (seconds) => `DO ${(0,quoting/* quoteDollar */.Vg)(`BEGIN
+    WHILE pg_catalog.pg_is_in_recovery()
+      AND pg_catalog.clock_timestamp() < pg_catalog.now() + interval '${String(Math.ceil(seconds))} seconds'
+    LOOP PERFORM pg_catalog.pg_sleep(0.005); END LOOP; END`)}`;
+/**
+ * Who answers. A promoted server knows its timeline before its first checkpoint on it does.
+ * @param promotionSeconds for which a replica is waited for to become the primary
+ */
+async function serverIdentity(psql, promotionSeconds) {
     const [row] = await psql.rows(`SELECT (SELECT system_identifier::text FROM pg_control_system()) AS "systemIdentifier",
        CASE WHEN pg_is_in_recovery() THEN (SELECT timeline_id FROM pg_control_checkpoint())
          ELSE ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int END AS timeline,
-       pg_is_in_recovery() AS "isInRecovery"`, identityRow, limit);
+       pg_is_in_recovery() AS "isInRecovery", ${progressColumns}`, identityRow, promotionSeconds === undefined
+        ? limit
+        : {
+            timeoutSeconds: promotionSeconds + limit.timeoutSeconds,
+            first: [untilPrimary(promotionSeconds)],
+        });
     if (row === undefined)
         throw new Error('the server answered no row');
-    return row;
+    return { ...row, replayed: row.replayed ?? undefined };
 }
 
 ;// CONCATENATED MODULE: ./lib/databases/postgresql/standby/log-files.js
@@ -27349,63 +27540,122 @@ function readControlData(printed) {
     };
 }
 
+;// CONCATENATED MODULE: ./lib/databases/postgresql/standby/server-scripts.js
+/*
+ * What runs on a server's host, each in one round trip. `pg_ctl -w` looks ten times a second whether it is so; that is
+ * looked at here every 10 ms, and then pg_ctl is let go, which does nothing but wait by then. Its own end counts when
+ * it comes first, also for the time limit.
+ */
+/** `sh -c SCRIPT sh OWNER PROGRAM …`: runs a program as the owner of the data. */
+const asOwnerScript = `
+owner=$1
+shift
+test "$(id -un)" = "$owner" && exec "$@"
+# Without a login: no shell and no password are needed, which server accounts often lack.
+exec runuser -u "$owner" -- "$@"
+`;
+const server_scripts_look = `
+"$programs/pg_ctl" status -D "$data" > /dev/null 2>&1
+echo "status: $?"
+exec "$programs/pg_controldata" -D "$data"
+`;
+const head = `
+programs=$1
+data=$2
+# Where sleep knows no fractions, pg_ctl ends first.
+moment() { sleep 0.01 2> /dev/null || sleep 1; }
+`;
+const letGo = `
+kill "$ctl" 2> /dev/null
+wait "$ctl" 2> /dev/null
+`;
+/** `PROGRAMS DATA`: prints pg_ctl's status and what pg_controldata says. */
+const lookScript = `${head}${server_scripts_look}`;
+/** `PROGRAMS DATA MODE SECONDS`: stops it, and looks. A server that has closed its port takes its file away (pg_ctl). */
+const stopScript = `${head}
+"$programs/pg_ctl" stop -m "$3" -D "$data" -w -s -t "$4" >&2 &
+ctl=$!
+while kill -0 "$ctl" 2> /dev/null && test -e "$data/postmaster.pid"; do moment; done
+test -e "$data/postmaster.pid" || {${letGo}}
+${server_scripts_look}`;
+/**
+ * `PROGRAMS DATA OPTIONS LOG SECONDS`: starts it unless it is found running, and looks. The eighth line of its file tells when it
+ * takes connections; a file that was left behind by a killed server tells nothing.
+ */
+const startScript = `${head}
+is_ready() {
+  state=
+  { for _ in 1 2 3 4 5 6 7; do read -r state; done; state=; read -r state; } 2> /dev/null < "$data/postmaster.pid"
+  case $state in
+    ready* | standby*) return 0 ;;
+  esac
+  return 1
+}
+if ! "$programs/pg_ctl" status -D "$data" > /dev/null 2>&1; then
+  test -e "$data/postmaster.pid" && is_left=yes
+  "$programs/pg_ctl" start -o "$3" -l "$4" -D "$data" -w -s -t "$5" >&2 &
+  ctl=$!
+  while kill -0 "$ctl" 2> /dev/null; do
+    if test -z "$is_left" && is_ready; then
+      ${letGo}
+      break
+    fi
+    moment
+  done
+else
+  echo 'found: running'
+fi
+${server_scripts_look}`;
+
 ;// CONCATENATED MODULE: ./lib/databases/postgresql/standby/server-programs.js
+
 
 
 
 /** Seconds that we wait longer than a program that has a limit of its own, so that it speaks first. */
 const graceSeconds = 10;
-const stateScript = `
-"$1/pg_ctl" status -D "$2" > /dev/null 2>&1
-echo "status: $?"
-exec "$1/pg_controldata" -D "$2"
-`;
 function serverPrograms(host, place) {
     const { owner, programs, dataDirectory } = place;
-    let prefix;
-    const asOwner = async () => {
-        const me = await host.run({ argv: ['id', '-un'], timeoutSeconds: 10 });
-        // Without a login: no shell and no password are needed, which server accounts often lack.
-        return me.stdout.trim() === owner ? [] : ['runuser', '-u', owner, '--'];
+    const run = (argv, seconds) => host.run({
+        argv: ['sh', '-c', asOwnerScript, 'sh', owner, ...argv],
+        // pg_ctl looks for itself from the folder that it is started in, which the owner may not enter.
+        workingDirectory: '/',
+        timeoutSeconds: seconds + graceSeconds,
+    });
+    const script = (text, args, seconds) => run(['sh', '-c', text, 'sh', programs, dataDirectory, ...args], seconds);
+    const state = async () => {
+        const result = await script(lookScript, [], 20);
+        return (stateIn(result) ??
+            (0,failure/* fail */.fJ)({
+                code: 'standby-unreadable',
+                message: `The server in ${dataDirectory} on ${host.name} cannot be looked at: ${lastLine(result)}.`,
+                state: 'Nothing was changed by looking.',
+                next: `Look at ${dataDirectory} on ${host.name}: it must be there, and its owner ${owner} must be able to read it.`,
+            }));
     };
-    const run = async (argv, seconds) => {
-        prefix ??= asOwner().catch((error) => {
-            prefix = undefined;
-            throw error;
-        });
-        const [program, ...rest] = [...(await prefix), ...argv];
-        return host.run({
-            argv: [program ?? argv[0], ...rest],
-            // pg_ctl looks for itself from the folder that it is started in, which the owner may not enter.
-            workingDirectory: '/',
-            timeoutSeconds: seconds + graceSeconds,
-        });
-    };
+    const acted = async (result) => ({
+        said: lastLine({ ...result, stdout: '' }),
+        wasRunning: /^found: running$/m.test(result.stdout),
+        state: stateIn(result) ?? (await state()),
+    });
     return {
-        run,
-        pgCtl: (args, seconds) => run([
-            external_node_path_.posix.join(programs, 'pg_ctl'),
-            ...args,
-            ...['-D', dataDirectory, '-w', '-s', '-t', String(Math.max(1, Math.ceil(seconds)))],
-        ], seconds),
-        state: async () => {
-            const result = await run(['sh', '-c', stateScript, 'sh', programs, dataDirectory], 20);
-            const status = /^status: (\d+)$/m.exec(result.stdout)?.[1];
-            // 0: runs; 3: does not (pg_ctl in the manual). Anything else is no answer.
-            if (result.exitCode !== 0 || (status !== '0' && status !== '3')) {
-                return (0,failure/* fail */.fJ)({
-                    code: 'standby-unreadable',
-                    message: `The server in ${dataDirectory} on ${host.name} cannot be looked at: ${lastLine(result)}.`,
-                    state: 'Nothing was changed by looking.',
-                    next: `Look at ${dataDirectory} on ${host.name}: it must be there, and its owner ${owner} must be able to read it.`,
-                });
-            }
-            return { isRunning: status === '0', ...readControlData(result.stdout) };
-        },
+        state,
+        stop: async (mode, seconds) => acted(await script(stopScript, [mode, whole(seconds)], seconds)),
+        start: async (options, log, seconds) => acted(await script(startScript, [options, log, whole(seconds)], seconds)),
+        promote: () => run([external_node_path_.posix.join(programs, 'pg_ctl'), 'promote', '-D', dataDirectory, '-W', '-s'], 20),
     };
 }
+const whole = (seconds) => String(Math.max(1, Math.ceil(seconds)));
+/** The look that a script ended with; `undefined` when it did not come to it. */
+function stateIn({ stdout, exitCode }) {
+    const status = /^status: (\d+)$/m.exec(stdout)?.[1];
+    // 0: runs; 3: does not (pg_ctl in the manual). Anything else is no answer.
+    if (exitCode !== 0 || (status !== '0' && status !== '3'))
+        return undefined;
+    return { isRunning: status === '0', ...readControlData(stdout) };
+}
 /** What a program said last, without the secrets that it cannot have: it was given none. */
-function lastLine({ stderr, stdout, exitCode }) {
+function lastLine({ stderr, stdout, exitCode, }) {
     const lines = `${stdout}\n${stderr}`.split('\n').filter((line) => line.trim() !== '');
     return lines.at(-1)?.trim() ?? `exit code ${String(exitCode)}`;
 }
@@ -27417,19 +27667,19 @@ function lastLine({ stderr, stdout, exitCode }) {
 
 /** Seconds that an immediate shutdown may take: it waits for nobody. */
 const immediateSeconds = 30;
-const pollSeconds = 0.05;
+const pollSeconds = 0.01;
 /** Stops and starts one server in the way that it is run. */
 function serverProcess(parts) {
     const { host, clock, place, programs, commands } = parts;
     const { control, dataDirectory } = place;
-    /** Whether it came to be so within the time. */
-    const becomes = async (isRunning, seconds) => {
+    /** The server once it came to be so within the time; `undefined` when it did not. */
+    const becomes = async (isRunning, first, seconds) => {
         const deadline = clock.monotonicSeconds() + seconds;
-        for (;;) {
-            if ((await programs.state()).isRunning === isRunning)
-                return true;
+        for (let state = first;; state = await programs.state()) {
+            if (state.isRunning === isRunning)
+                return state;
             if (clock.monotonicSeconds() >= deadline)
-                return false;
+                return undefined;
             await clock.wait(pollSeconds);
         }
     };
@@ -27442,28 +27692,32 @@ function serverProcess(parts) {
         argv: ['systemctl', '--no-ask-password', verb, '--', unit],
         timeoutSeconds: seconds,
     }));
-    const act = async (verb, seconds, extra) => {
-        switch (control.kind) {
-            case 'unit':
-                return systemctl(verb, control.unit, seconds);
-            case 'commands':
-                return own(commands[verb], seconds);
-            case 'pg_ctl':
-                return lastLine(await programs.pgCtl([verb, ...extra], seconds));
-        }
+    /** By systemd, or the plan's own commands. */
+    const byOthers = async (verb, seconds) => {
+        const said = control.kind === 'unit'
+            ? await systemctl(verb, control.unit, seconds)
+            : await own(commands[verb], seconds);
+        return { said, wasRunning: false, state: await programs.state() };
     };
     return {
-        async stop({ seconds, force }) {
+        async stop({ seconds, force, }) {
             // The others say so themselves, and change nothing then.
-            if (control.kind === 'commands' && !(await programs.state()).isRunning)
-                return { forced: false };
-            const said = await act('stop', seconds, ['-m', 'fast']);
-            if (await becomes(false, 1))
-                return { forced: false };
+            if (control.kind === 'commands') {
+                const state = await programs.state();
+                if (!state.isRunning)
+                    return { forced: false, state };
+            }
+            const { said, state: first } = control.kind === 'pg_ctl'
+                ? await programs.stop('fast', seconds)
+                : await byOthers('stop', seconds);
+            const stopped = await becomes(false, first, 1);
+            if (stopped !== undefined)
+                return { forced: false, state: stopped };
             if (force) {
-                await programs.pgCtl(['stop', '-m', 'immediate'], immediateSeconds);
-                if (await becomes(false, 1))
-                    return { forced: true };
+                const next = await programs.stop('immediate', immediateSeconds);
+                const ended = await becomes(false, next.state, 1);
+                if (ended !== undefined)
+                    return { forced: true, state: ended };
             }
             return (0,failure/* fail */.fJ)({
                 code: 'standby-server-not-stopped',
@@ -27473,19 +27727,17 @@ function serverProcess(parts) {
             });
         },
         async start({ seconds, port, }) {
-            if ((await programs.state()).isRunning)
-                return;
-            // A port on the command line would win over the one in the settings.
-            const options = control.kind !== 'pg_ctl'
-                ? []
-                : [
-                    ...['-l', control.log],
-                    ...['-o', `${control.options}${port === undefined ? '' : ` "-p" "${String(port)}"`}`],
-                ];
-            const said = await act('start', seconds, options);
-            if (await becomes(true, 1))
-                return;
-            (0,failure/* fail */.fJ)({
+            if (control.kind !== 'pg_ctl' && (await programs.state()).isRunning) {
+                return { wasRunning: true };
+            }
+            const { said, state, wasRunning } = control.kind === 'pg_ctl'
+                ? await programs.start(
+                // A port on the command line would win over the one in the settings.
+                `${control.options}${port === undefined ? '' : ` "-p" "${String(port)}"`}`, control.log, seconds)
+                : await byOthers('start', seconds);
+            if ((await becomes(true, state, 1)) !== undefined)
+                return { wasRunning };
+            return (0,failure/* fail */.fJ)({
                 code: 'standby-server-not-started',
                 message: `The server in ${dataDirectory} on ${place.host} did not start within ${(0,duration/* formatDuration */.a3)(seconds)}: ${said}.`,
                 state: 'It is stopped.',
@@ -27521,9 +27773,20 @@ function postgresqlStandby(options) {
     const application = (0,connection/* parseConnection */.C)(options.applicationUrl);
     const primary = server(options.database, application).psql;
     const replica = server(hosts.replica, (0,connection/* parseConnection */.C)(options.replicaUrl)).psql;
-    const isReplica = async (host, port) => {
+    const isReplica = async ({ host, port }) => {
         const there = server(hosts.replica, at(application, host, port)).psql;
         return serverIdentity(there).then(({ isInRecovery }) => isInRecovery, () => undefined);
+    };
+    let lastSender;
+    const factsOfReplica = () => {
+        // It seldom changes: that one is asked while the replica tells which it is.
+        const guess = lastSender;
+        const early = guess && isReplica(guess);
+        return replicaFacts(replica, (sender) => {
+            lastSender = sender;
+            const isSame = sender.host === guess?.host && sender.port === guess.port;
+            return isSame && early !== undefined ? early : isReplica(sender);
+        });
     };
     const untilReplayed = async (position) => {
         const deadline = clock.monotonicSeconds() + flushSeconds;
@@ -27531,7 +27794,7 @@ function postgresqlStandby(options) {
             const { replayed } = await replicaProgress(replica);
             if (replayed !== undefined && (0,log_position/* reaches */.O6)(replayed, position))
                 return true;
-            await clock.wait(0.1);
+            await clock.wait(0.02);
         }
         return false;
     };
@@ -27554,20 +27817,12 @@ function postgresqlStandby(options) {
         reachedBy: lead === undefined ? 'port' : 'command',
         hosts: { primary: hosts.primary.name, replica: hosts.replica.name },
         facts: async () => {
-            const [ofPrimary, ofReplica] = await Promise.all([
-                primaryFacts(primary),
-                replicaFacts(replica, isReplica),
-            ]);
+            const [ofPrimary, ofReplica] = await Promise.all([primaryFacts(primary), factsOfReplica()]);
             return { primary: ofPrimary, replica: ofReplica };
         },
         places: (facts) => placesOf(options, facts),
         primaryPosition: () => primaryPosition(primary),
-        markPosition: async (windowId) => {
-            await primary.execute(`SELECT pg_catalog.pg_logical_emit_message(true, 'maintenance-window', ${(0,quoting/* quoteLiteral */.ce)(windowId)})`, 
-            // As a commit of our own, flushed here; other replicas are not waited for.
-            { timeoutSeconds: 15, settings: { synchronous_commit: 'local' } });
-            return primaryPosition(primary);
-        },
+        markPosition: (windowId) => markPosition(primary, windowId),
         progress: (through) => replicaProgress(through === 'application' ? primary : replica),
         hasSlot: async (name) => (await primaryFacts(primary)).slots.some((slot) => slot.name === name),
         createSlot: (name) => primary.execute(`SELECT pg_catalog.pg_create_physical_replication_slot(${(0,quoting/* quoteLiteral */.ce)(name)}, true)`, { timeoutSeconds: 30 }),
@@ -27575,9 +27830,7 @@ function postgresqlStandby(options) {
             timeoutSeconds: 30,
         }),
         // A replica can write up to a checkpoint of its primary (manual, 30.5, restartpoints).
-        flush: async () => (await checkpointOn(primary)) &&
-            (await untilReplayed(await primaryPosition(primary))) &&
-            checkpointOn(replica),
+        flush: async () => (await untilReplayed(await primaryPosition(primary))) && checkpointOn(replica),
         state: (role, place) => programs(role, place).state(),
         stop: (role, place, how) => process(role, place).stop(how),
         start: (role, place, how) => process(role, place).start(how),
@@ -27596,19 +27849,18 @@ function postgresqlStandby(options) {
                 owner: { uid: status.uid, gid: status.gid },
             });
         },
-        hasSegment: async (place, timeline, position) => {
-            const { segmentBytes } = await programs('replica', place).state();
+        hasSegment: async (place, { timeline, segmentBytes }, position) => {
             const name = segmentName(timeline, position, segmentBytes);
             const found = await hosts.replica.status(external_node_path_.posix.join(place.dataDirectory, 'pg_wal', name));
             return found?.kind === 'file' && found.bytes === segmentBytes;
         },
-        promote: async (place, seconds) => {
-            const result = await programs('replica', place).pgCtl(['promote'], seconds);
+        promote: async (place) => {
+            const result = await programs('replica', place).promote();
             if (result.exitCode === 0)
                 return;
             (0,failure/* fail */.fJ)({
                 code: 'standby-not-promoted',
-                message: `The replica in ${place.dataDirectory} on ${place.host} was not promoted within ${String(seconds)} s.`,
+                message: `The replica in ${place.dataDirectory} on ${place.host} could not be told to become the primary: ${lastLine(result)}.`,
                 state: 'The primary is stopped; the replica may still become the primary.',
                 next: `Look at the log of the replica, and run \`rollback\` again: it looks first. By hand: pg_ctl promote -D ${place.dataDirectory}.`,
             });
@@ -27620,7 +27872,7 @@ function postgresqlStandby(options) {
                 ? undefined
                 : endIn(Buffer.from(bytes).toString('latin1'), timeline);
         },
-        identity: (through) => serverIdentity(through === 'application' ? primary : replica),
+        identity: (through, promotionSeconds) => serverIdentity(through === 'application' ? primary : replica, promotionSeconds),
         lead: async (seconds) => {
             if (lead === undefined)
                 return;
@@ -28232,10 +28484,10 @@ var backup_copies = __nccwpck_require__(49615);
 var code = __nccwpck_require__(38671);
 // EXTERNAL MODULE: ./lib/assembly/services.js + 7 modules
 var services = __nccwpck_require__(13311);
-// EXTERNAL MODULE: ./lib/assembly/standby.js + 8 modules
-var standby = __nccwpck_require__(77497);
-// EXTERNAL MODULE: ./lib/assembly/world.js + 185 modules
-var assembly_world = __nccwpck_require__(6271);
+// EXTERNAL MODULE: ./lib/assembly/standby.js + 9 modules
+var standby = __nccwpck_require__(16631);
+// EXTERNAL MODULE: ./lib/assembly/world.js + 186 modules
+var assembly_world = __nccwpck_require__(76738);
 ;// CONCATENATED MODULE: ./lib/assembly/window-session.js
 
 
@@ -28390,7 +28642,7 @@ async function guarded(surroundings, body) {
 
 /***/ }),
 
-/***/ 6271:
+/***/ 76738:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -29286,6 +29538,311 @@ async function applyProperties(server, database, wanted) {
     }
 }
 
+;// CONCATENATED MODULE: ./lib/databases/postgresql/compression-methods.js
+/** What is taken when nothing was measured: fast, and every pg_dump has it. */
+const plainGzip = { name: 'gzip', level: 1 };
+/** Levels for a dump that somebody waits for. */
+const fastest = {
+    none: { name: 'none', level: 0 },
+    gzip: plainGzip,
+    lz4: { name: 'lz4', level: 1 },
+    zstd: { name: 'zstd', level: 1 },
+};
+/** `gzip:1`; `none` without a level. */
+function methodText({ name, level }) {
+    return name === 'none' ? name : `${name}:${level}`;
+}
+/** pg_dump's argument: before version 16 a level of gzip alone (manual of 15 and 16, pg_dump). */
+function compressionArgument(method, dumpMajor) {
+    if (dumpMajor >= 16)
+        return `--compress=${methodText(method)}`;
+    return `--compress=${method.name === 'none' ? 0 : method.level}`;
+}
+/** The methods that a pg_dump of this version may have been built with. */
+function methodsOf(dumpMajor) {
+    return dumpMajor >= 16 ? ['none', 'gzip', 'lz4', 'zstd'] : ['none', 'gzip'];
+}
+
+;// CONCATENATED MODULE: ./lib/databases/postgresql/compression-decision.js
+
+/** A smaller dump is worth this much more time: it is copied, read back, kept, and restored from. */
+const worthwhile = 1.25;
+/** Seconds for the sample: reading, compressing and writing go on at once, so the slowest of them counts. */
+function predictedSeconds({ readSeconds, freeCpus, workers, writeRate }, { cpuSeconds, bytes }) {
+    return Math.max(
+    // The server's part of reading needs a CPU too.
+    (readSeconds + cpuSeconds) / freeCpus, readSeconds / workers, cpuSeconds / Math.min(workers, freeCpus), bytes / writeRate);
+}
+/** The method of the smallest dump among those that are about as fast as the fastest; of equal ones the first. */
+function decideCompression(figures) {
+    const rated = figures.methods.map((measured) => ({
+        ...measured,
+        seconds: predictedSeconds(figures, measured),
+    }));
+    const best = Math.min(...rated.map(({ seconds }) => seconds));
+    const [chosen] = rated
+        .filter(({ seconds }) => seconds <= best * worthwhile)
+        .sort((a, b) => a.bytes - b.bytes);
+    if (chosen === undefined)
+        throw new Error('no method of compression was measured');
+    const rate = (bytes, seconds) => `${(bytes / 1e6 / Math.max(seconds, 1e-3)).toFixed(0)} MB/s`;
+    const figuresOf = ({ method, bytes, seconds }) => `${methodText(method)} ${rate(figures.sampleBytes, seconds)} to ${((100 * bytes) / figures.sampleBytes).toFixed(0)} %`;
+    return {
+        method: chosen.method,
+        reason: `measured on ${(figures.sampleBytes / 1e6).toFixed(1)} MB of its data with ${figures.freeCpus} free CPUs, ${figures.workers} workers and ${rate(figures.writeRate, 1)} for writing: ${rated.map(figuresOf).join(', ')}`,
+    };
+}
+
+// EXTERNAL MODULE: ./lib/ports/piped-bytes.js
+var piped_bytes = __nccwpck_require__(49782);
+// EXTERNAL MODULE: ./lib/ports/stored-bytes.js
+var stored_bytes = __nccwpck_require__(65367);
+;// CONCATENATED MODULE: ./lib/databases/postgresql/compression-sample.js
+
+
+
+/** Bytes of the sample at most, as COPY prints them, which is what a dump compresses. */
+const sampleLimit = 8 * 1024 * 1024;
+/** A smaller sample says nothing about speed. */
+const leastSample = 256 * 1024;
+/** Tables that the sample is taken from, the largest. */
+const tablesSampled = 5;
+const writtenBytes = 4 * 1024 * 1024;
+const limitSeconds = 10;
+const tableRow = schemas/* object */.Ikc({ name: schemas/* string */.YjP(), bytes: schemas/* number */.aig(), rows: schemas/* number */.aig() });
+/** The statements that print a sample of the largest tables, each by its share; they only read, and only for a moment. */
+async function sampleScript({ psql }) {
+    const tables = await psql.rows(`SELECT format('%I.%I', n.nspname, c.relname) AS name, pg_table_size(c.oid) AS bytes, c.reltuples AS rows
+     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+     WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+       AND has_table_privilege(c.oid, 'SELECT')
+     ORDER BY pg_table_size(c.oid) DESC, c.oid LIMIT ${tablesSampled}`, tableRow, { timeoutSeconds: limitSeconds });
+    const total = tables.reduce((sum, { bytes }) => sum + bytes, 0);
+    const copies = tables.map(({ name, bytes, rows }) => {
+        // Half as much again: pages are not full.
+        const share = Math.min(1, (1.5 * sampleLimit) / Math.max(total, 1));
+        const some = share < 1 && rows > 1000;
+        const sampled = some ? ` TABLESAMPLE SYSTEM (${(100 * share).toFixed(6)}) REPEATABLE (1)` : '';
+        const most = Math.ceil((share * bytes) / 24) + 1;
+        return `COPY (SELECT * FROM ONLY ${name}${sampled} LIMIT ${most}) TO STDOUT;`;
+    });
+    return [
+        "SET statement_timeout = '3s'; SET lock_timeout = '1s'; SET row_security = off;",
+        'SET search_path = pg_catalog; BEGIN READ ONLY;',
+        ...copies,
+        'COMMIT;\n',
+    ].join('\n');
+}
+/** Compresses the head of its input; tells the size, and the CPU time of its children (`times`, POSIX). */
+const compressing = 'limit=$1; shift; head -c "$limit" | "$@" | wc -c; times';
+const reading = 'dd bs=65536 count="$1" iflag=fullblock of=/dev/null';
+/** What `dd` says that it copied, in the C locale, of GNU and busybox. */
+function copiedFigures(said) {
+    const [, bytes, seconds] = /^(\d+) bytes .*copied, ([\d.e-]+) s/m.exec(said) ?? [];
+    return bytes === undefined ? undefined : { bytes: Number(bytes), seconds: Number(seconds) };
+}
+/** Bytes and CPU seconds in what the compressing stage prints. */
+function compressedFigures(printed) {
+    const [size = '', , children = ''] = printed.trim().split('\n');
+    const times = [...children.matchAll(/(\d+)m([\d.]+)s/g)];
+    if (!/^\s*\d+\s*$/.test(size) || times.length !== 2)
+        return undefined;
+    const cpuSeconds = times.reduce((sum, [, minutes, seconds]) => sum + Number(minutes) * 60 + Number(seconds), 0);
+    return { bytes: Number(size), cpuSeconds };
+}
+/** The program that compresses as pg_dump does. */
+function programOf({ name, level }) {
+    return [name, `-${level}`, '-c'];
+}
+async function textOf(host, stages, script) {
+    let printed = '';
+    const results = await host.pipe(stages, {
+        source: (async function* () {
+            yield await Promise.resolve(Buffer.from(script));
+        })(),
+        sink: (chunk) => {
+            printed += Buffer.from(chunk).toString('latin1');
+        },
+        timeoutSeconds: limitSeconds,
+    });
+    const [first] = results;
+    // Whoever has enough of the sample lets go of it.
+    if (first?.exitCode !== 0 && first?.exitCode !== null) {
+        throw new Error(first?.stderr.trim() ?? 'nothing was said');
+    }
+    return { printed, said: results.at(-1)?.stderr ?? '' };
+}
+/** Bytes a second that arrive on the keeping host's disk, from the host with the client programs. */
+async function writeRate({ host, clock }, keeper, directory) {
+    // What a killed run leaves of it is removed with other parts of that dump.
+    const file = `${directory}.${globalThis.crypto.randomUUID().slice(0, 8)}.partial`;
+    const count = String(writtenBytes / 65_536);
+    const random = [
+        'dd',
+        'if=/dev/urandom',
+        'bs=65536',
+        `count=${count}`,
+        'iflag=fullblock',
+    ];
+    try {
+        let begun = 0;
+        const bytes = async function* () {
+            for await (const chunk of (0,piped_bytes/* pipedBytes */.i)(host, [{ argv: random }], () => undefined)) {
+                if (begun === 0)
+                    begun = clock.monotonicSeconds();
+                yield chunk;
+            }
+        };
+        const [stored] = await keeper.pipe([(0,stored_bytes/* storing */.B)(file)], {
+            source: bytes(),
+            timeoutSeconds: 2 * limitSeconds,
+        });
+        if (stored?.exitCode !== 0)
+            throw new Error(stored?.stderr.trim() ?? 'nothing was said');
+        return writtenBytes / Math.max(clock.monotonicSeconds() - begun, 1e-3);
+    }
+    finally {
+        await keeper.remove(file);
+    }
+}
+async function freeCpus(host) {
+    const look = 'getconf _NPROCESSORS_ONLN; cat /proc/loadavg';
+    const { stdout } = await host.run({ argv: ['sh', '-c', look] });
+    const [cpus = '1', load = '0'] = stdout.split(/\s+/);
+    return Math.max(1, Math.round((Number(cpus) || 1) - (Number(load) || 0)));
+}
+/**
+ * Measures for about a second what compressing the database's own data costs and gives.
+ * @param directory the dump's on the keeping host; something is written beside it for the moment
+ * @throws what keeps it from being measured
+ */
+async function measureCompression(server, keeper, directory, candidates, workers) {
+    const { host, psql } = server;
+    const script = await sampleScript(server);
+    const client = await server.client('psql', ['-X', '-q', '-w', '-f', '-'], psql.database);
+    const source = { argv: client.argv, env: client.env };
+    const stage = (text, ...args) => ({
+        argv: ['sh', '-c', text, 'sh', ...args],
+    });
+    const count = String(sampleLimit / 65_536);
+    const { said } = await textOf(host, [source, stage(reading, count)], script);
+    const { bytes: sampleBytes, seconds: readSeconds } = copiedFigures(said) ?? {
+        bytes: 0,
+        seconds: 0,
+    };
+    const methods = [
+        { method: { name: 'none', level: 0 }, cpuSeconds: 0, bytes: sampleBytes },
+    ];
+    if (sampleBytes < leastSample) {
+        return { sampleBytes, readSeconds, freeCpus: 1, workers, writeRate: 1, methods };
+    }
+    for (const method of candidates) {
+        const compress = stage(compressing, String(sampleLimit), ...programOf(method));
+        const found = compressedFigures((await textOf(host, [source, compress], script)).printed);
+        // A program that is not there prints nothing.
+        if (found !== undefined && found.bytes > 0)
+            methods.push({ method, ...found });
+    }
+    return {
+        ...{ sampleBytes, readSeconds, workers, methods },
+        freeCpus: await freeCpus(host),
+        writeRate: await writeRate(server, keeper, directory),
+    };
+}
+
+;// CONCATENATED MODULE: ./lib/databases/postgresql/compression.js
+
+
+
+
+/** What is measured, as far as pg_dump can do it. */
+const candidates = [
+    fastest.lz4,
+    fastest.zstd,
+    { name: 'zstd', level: 3 },
+    fastest.gzip,
+    { name: 'gzip', level: 6 },
+];
+/** Whether pg_dump was built with a method: it says so before it connects anywhere, and there is nobody at this place. */
+async function canDo(server, method) {
+    const { major } = await server.programs();
+    if (!methodsOf(major).includes(method.name))
+        return false;
+    if (method.name === 'none' || method.name === 'gzip')
+        return true;
+    const client = await server.client('pg_dump', ['--no-password', '--format=custom', '--schema-only', compressionArgument(method, major)], server.psql.database);
+    const { stderr } = await server.host.run({
+        argv: client.argv,
+        env: { ...client.env, PGHOST: '/nowhere' },
+        timeoutSeconds: 30,
+    });
+    return !stderr.includes('compression');
+}
+/**
+ * How the installed pg_dump can compress.
+ * @throws FailureError `database-client-missing`
+ */
+async function possibleCompressions(server) {
+    const possible = ['auto'];
+    for (const name of ['none', 'gzip', 'lz4', 'zstd']) {
+        if (await canDo(server, fastest[name]))
+            possible.push(name);
+    }
+    const { versions } = await server.programs();
+    return { by: `pg_dump ${versions.pg_dump} on ${server.host.name}`, possible };
+}
+async function measured(server, keeper, options) {
+    const possible = [];
+    for (const method of candidates) {
+        const known = possible.find(({ name }) => name === method.name);
+        if (known !== undefined || (await canDo(server, method)))
+            possible.push(method);
+    }
+    const workers = options.keeper === undefined ? options.jobs : 1;
+    const figures = await measureCompression(server, keeper, options.directory, possible, workers);
+    if (figures.sampleBytes < leastSample) {
+        return { method: plainGzip, reason: 'the database is too small for a measurement' };
+    }
+    if (figures.methods.length === 1) {
+        return { method: plainGzip, reason: 'the host has no program to measure compression with' };
+    }
+    return decideCompression(figures);
+}
+/**
+ * How a dump is compressed, and why.
+ * @throws FailureError `database-compression-unsupported` when the plan names what the installed pg_dump cannot do
+ */
+async function chooseCompression(server, keeper, options) {
+    const wanted = options.compression ?? 'gzip';
+    const say = (method, reason) => ({
+        method,
+        choice: { chosen: methodText(method), reason },
+    });
+    if (wanted !== 'auto') {
+        const method = fastest[wanted];
+        if (await canDo(server, method))
+            return say(method, 'as the plan has it');
+        const { versions } = await server.programs();
+        return (0,ports_failure/* fail */.fJ)({
+            code: 'database-compression-unsupported',
+            message: `pg_dump ${versions.pg_dump} on ${server.host.name} cannot compress by ${wanted}.`,
+            state: 'Nothing was written.',
+            next: 'Give backup-db.compression as gzip or auto, or install client programs of PostgreSQL 16 or newer that were built with it.',
+        });
+    }
+    try {
+        const { method, reason } = await measured(server, keeper, options);
+        return say(method, reason);
+    }
+    catch (error) {
+        const failure = (0,ports_failure/* failureOf */.g5)(error);
+        // What keeps a sample from being taken may well let a dump through; what ends the run ends this too.
+        if (failure.code === 'cancelled' || failure.code === 'host-unreachable')
+            throw error;
+        return say(plainGzip, `it could not be measured: ${failure.message}`);
+    }
+}
+
 ;// CONCATENATED MODULE: ./lib/databases/postgresql/identity.js
 
 
@@ -29576,9 +30133,8 @@ async function icuRules(server, like) {
 /**
  * Creates an empty database like the original and closed to others. A limit of 0 keeps all but superusers out, an
  * ordinary owner too; such a one works behind the revoked CONNECT instead.
- * @param options.elsewhere on another server than the original's: without its tablespace and rules of collation
  */
-async function createEmpty(server, database, like, { elsewhere = false, comment } = {}) {
+async function createEmpty(server, database, like, { elsewhere = false, comment, settings = {} } = {}) {
     const { psql } = server;
     const { major } = await server.version();
     const inMaintenance = { database: psql.maintenanceDatabase };
@@ -29607,6 +30163,7 @@ async function createEmpty(server, database, like, { elsewhere = false, comment 
         // Until here an unfinished one is told by letting nobody in.
         ...(comment === undefined ? [] : [`COMMENT ON DATABASE ${name} IS ${(0,quoting/* quoteLiteral */.ce)(comment)}`]),
         `REVOKE ALL ON DATABASE ${name} FROM PUBLIC`,
+        ...Object.entries(settings).map(([key, value]) => `ALTER DATABASE ${name} SET ${(0,quoting/* quoteIdentifier */.Cm)(key)} = ${(0,quoting/* quoteLiteral */.ce)(value)}`),
         `ALTER DATABASE ${name} WITH CONNECTION LIMIT ${now?.superuser === true ? 0 : -1} ALLOW_CONNECTIONS true`,
     ], inMaintenance);
     const identity = await identify(psql, { name: database });
@@ -29619,296 +30176,6 @@ async function createEmpty(server, database, like, { elsewhere = false, comment 
         });
     }
     return identity;
-}
-
-;// CONCATENATED MODULE: ./lib/databases/postgresql/compression-methods.js
-/** What is taken when nothing was measured: fast, and every pg_dump has it. */
-const plainGzip = { name: 'gzip', level: 1 };
-/** Levels for a dump that somebody waits for. */
-const fastest = {
-    none: { name: 'none', level: 0 },
-    gzip: plainGzip,
-    lz4: { name: 'lz4', level: 1 },
-    zstd: { name: 'zstd', level: 1 },
-};
-/** `gzip:1`; `none` without a level. */
-function methodText({ name, level }) {
-    return name === 'none' ? name : `${name}:${level}`;
-}
-/** pg_dump's argument: before version 16 a level of gzip alone (manual of 15 and 16, pg_dump). */
-function compressionArgument(method, dumpMajor) {
-    if (dumpMajor >= 16)
-        return `--compress=${methodText(method)}`;
-    return `--compress=${method.name === 'none' ? 0 : method.level}`;
-}
-/** The methods that a pg_dump of this version may have been built with. */
-function methodsOf(dumpMajor) {
-    return dumpMajor >= 16 ? ['none', 'gzip', 'lz4', 'zstd'] : ['none', 'gzip'];
-}
-
-;// CONCATENATED MODULE: ./lib/databases/postgresql/compression-decision.js
-
-/** A smaller dump is worth this much more time: it is copied, read back, kept, and restored from. */
-const worthwhile = 1.25;
-/** Seconds for the sample: reading, compressing and writing go on at once, so the slowest of them counts. */
-function predictedSeconds({ readSeconds, freeCpus, workers, writeRate }, { cpuSeconds, bytes }) {
-    return Math.max(
-    // The server's part of reading needs a CPU too.
-    (readSeconds + cpuSeconds) / freeCpus, readSeconds / workers, cpuSeconds / Math.min(workers, freeCpus), bytes / writeRate);
-}
-/** The method of the smallest dump among those that are about as fast as the fastest; of equal ones the first. */
-function decideCompression(figures) {
-    const rated = figures.methods.map((measured) => ({
-        ...measured,
-        seconds: predictedSeconds(figures, measured),
-    }));
-    const best = Math.min(...rated.map(({ seconds }) => seconds));
-    const [chosen] = rated
-        .filter(({ seconds }) => seconds <= best * worthwhile)
-        .sort((a, b) => a.bytes - b.bytes);
-    if (chosen === undefined)
-        throw new Error('no method of compression was measured');
-    const rate = (bytes, seconds) => `${(bytes / 1e6 / Math.max(seconds, 1e-3)).toFixed(0)} MB/s`;
-    const figuresOf = ({ method, bytes, seconds }) => `${methodText(method)} ${rate(figures.sampleBytes, seconds)} to ${((100 * bytes) / figures.sampleBytes).toFixed(0)} %`;
-    return {
-        method: chosen.method,
-        reason: `measured on ${(figures.sampleBytes / 1e6).toFixed(1)} MB of its data with ${figures.freeCpus} free CPUs, ${figures.workers} workers and ${rate(figures.writeRate, 1)} for writing: ${rated.map(figuresOf).join(', ')}`,
-    };
-}
-
-// EXTERNAL MODULE: ./lib/ports/piped-bytes.js
-var piped_bytes = __nccwpck_require__(49782);
-;// CONCATENATED MODULE: ./lib/databases/postgresql/compression-sample.js
-
-
-/** Bytes of the sample at most, as COPY prints them, which is what a dump compresses. */
-const sampleLimit = 8 * 1024 * 1024;
-/** A smaller sample says nothing about speed. */
-const leastSample = 256 * 1024;
-/** Tables that the sample is taken from, the largest. */
-const tablesSampled = 5;
-const writtenBytes = 4 * 1024 * 1024;
-const limitSeconds = 10;
-const tableRow = schemas/* object */.Ikc({ name: schemas/* string */.YjP(), bytes: schemas/* number */.aig(), rows: schemas/* number */.aig() });
-/** The statements that print a sample of the largest tables, each by its share; they only read, and only for a moment. */
-async function sampleScript({ psql }) {
-    const tables = await psql.rows(`SELECT format('%I.%I', n.nspname, c.relname) AS name, pg_table_size(c.oid) AS bytes, c.reltuples AS rows
-     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-     WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-       AND has_table_privilege(c.oid, 'SELECT')
-     ORDER BY pg_table_size(c.oid) DESC, c.oid LIMIT ${tablesSampled}`, tableRow, { timeoutSeconds: limitSeconds });
-    const total = tables.reduce((sum, { bytes }) => sum + bytes, 0);
-    const copies = tables.map(({ name, bytes, rows }) => {
-        // Half as much again: pages are not full.
-        const share = Math.min(1, (1.5 * sampleLimit) / Math.max(total, 1));
-        const some = share < 1 && rows > 1000;
-        const sampled = some ? ` TABLESAMPLE SYSTEM (${(100 * share).toFixed(6)}) REPEATABLE (1)` : '';
-        const most = Math.ceil((share * bytes) / 24) + 1;
-        return `COPY (SELECT * FROM ONLY ${name}${sampled} LIMIT ${most}) TO STDOUT;`;
-    });
-    return [
-        "SET statement_timeout = '3s'; SET lock_timeout = '1s'; SET row_security = off;",
-        'SET search_path = pg_catalog; BEGIN READ ONLY;',
-        ...copies,
-        'COMMIT;\n',
-    ].join('\n');
-}
-/** Compresses the head of its input; tells the size, and the CPU time of its children (`times`, POSIX). */
-const compressing = 'limit=$1; shift; head -c "$limit" | "$@" | wc -c; times';
-const reading = 'dd bs=65536 count="$1" iflag=fullblock of=/dev/null';
-/** What `dd` says that it copied, in the C locale, of GNU and busybox. */
-function copiedFigures(said) {
-    const [, bytes, seconds] = /^(\d+) bytes .*copied, ([\d.e-]+) s/m.exec(said) ?? [];
-    return bytes === undefined ? undefined : { bytes: Number(bytes), seconds: Number(seconds) };
-}
-/** Bytes and CPU seconds in what the compressing stage prints. */
-function compressedFigures(printed) {
-    const [size = '', , children = ''] = printed.trim().split('\n');
-    const times = [...children.matchAll(/(\d+)m([\d.]+)s/g)];
-    if (!/^\s*\d+\s*$/.test(size) || times.length !== 2)
-        return undefined;
-    const cpuSeconds = times.reduce((sum, [, minutes, seconds]) => sum + Number(minutes) * 60 + Number(seconds), 0);
-    return { bytes: Number(size), cpuSeconds };
-}
-/** The program that compresses as pg_dump does. */
-function programOf({ name, level }) {
-    return [name, `-${level}`, '-c'];
-}
-async function textOf(host, stages, script) {
-    let printed = '';
-    const results = await host.pipe(stages, {
-        source: (async function* () {
-            yield await Promise.resolve(Buffer.from(script));
-        })(),
-        sink: (chunk) => {
-            printed += Buffer.from(chunk).toString('latin1');
-        },
-        timeoutSeconds: limitSeconds,
-    });
-    const [first] = results;
-    // Whoever has enough of the sample lets go of it.
-    if (first?.exitCode !== 0 && first?.exitCode !== null) {
-        throw new Error(first?.stderr.trim() ?? 'nothing was said');
-    }
-    return { printed, said: results.at(-1)?.stderr ?? '' };
-}
-/** Bytes a second that arrive on the keeping host's disk, from the host with the client programs. */
-async function writeRate({ host, clock }, keeper, directory) {
-    // What a killed run leaves of it is removed with other parts of that dump.
-    const file = `${directory}.${globalThis.crypto.randomUUID().slice(0, 8)}.partial`;
-    const count = String(writtenBytes / 65_536);
-    const random = [
-        'dd',
-        'if=/dev/urandom',
-        'bs=65536',
-        `count=${count}`,
-        'iflag=fullblock',
-    ];
-    try {
-        let begun = 0;
-        const bytes = async function* () {
-            for await (const chunk of (0,piped_bytes/* pipedBytes */.i)(host, [{ argv: random }], () => undefined)) {
-                if (begun === 0)
-                    begun = clock.monotonicSeconds();
-                yield chunk;
-            }
-        };
-        const store = 'umask 077; cat > "$1" && sync "$1"';
-        const [stored] = await keeper.pipe([{ argv: ['sh', '-c', store, 'sh', file] }], {
-            source: bytes(),
-            timeoutSeconds: 2 * limitSeconds,
-        });
-        if (stored?.exitCode !== 0)
-            throw new Error(stored?.stderr.trim() ?? 'nothing was said');
-        return writtenBytes / Math.max(clock.monotonicSeconds() - begun, 1e-3);
-    }
-    finally {
-        await keeper.remove(file);
-    }
-}
-async function freeCpus(host) {
-    const look = 'getconf _NPROCESSORS_ONLN; cat /proc/loadavg';
-    const { stdout } = await host.run({ argv: ['sh', '-c', look] });
-    const [cpus = '1', load = '0'] = stdout.split(/\s+/);
-    return Math.max(1, Math.round((Number(cpus) || 1) - (Number(load) || 0)));
-}
-/**
- * Measures for about a second what compressing the database's own data costs and gives.
- * @param directory the dump's on the keeping host; something is written beside it for the moment
- * @throws what keeps it from being measured
- */
-async function measureCompression(server, keeper, directory, candidates, workers) {
-    const { host, psql } = server;
-    const script = await sampleScript(server);
-    const client = await server.client('psql', ['-X', '-q', '-w', '-f', '-'], psql.database);
-    const source = { argv: client.argv, env: client.env };
-    const stage = (text, ...args) => ({
-        argv: ['sh', '-c', text, 'sh', ...args],
-    });
-    const count = String(sampleLimit / 65_536);
-    const { said } = await textOf(host, [source, stage(reading, count)], script);
-    const { bytes: sampleBytes, seconds: readSeconds } = copiedFigures(said) ?? {
-        bytes: 0,
-        seconds: 0,
-    };
-    const methods = [
-        { method: { name: 'none', level: 0 }, cpuSeconds: 0, bytes: sampleBytes },
-    ];
-    if (sampleBytes < leastSample) {
-        return { sampleBytes, readSeconds, freeCpus: 1, workers, writeRate: 1, methods };
-    }
-    for (const method of candidates) {
-        const compress = stage(compressing, String(sampleLimit), ...programOf(method));
-        const found = compressedFigures((await textOf(host, [source, compress], script)).printed);
-        // A program that is not there prints nothing.
-        if (found !== undefined && found.bytes > 0)
-            methods.push({ method, ...found });
-    }
-    return {
-        ...{ sampleBytes, readSeconds, workers, methods },
-        freeCpus: await freeCpus(host),
-        writeRate: await writeRate(server, keeper, directory),
-    };
-}
-
-;// CONCATENATED MODULE: ./lib/databases/postgresql/compression.js
-
-
-
-
-/** What is measured, as far as pg_dump can do it. */
-const candidates = [
-    fastest.lz4,
-    fastest.zstd,
-    { name: 'zstd', level: 3 },
-    fastest.gzip,
-    { name: 'gzip', level: 6 },
-];
-/** Whether pg_dump was built with a method: it says so before it connects anywhere, and there is nobody at this place. */
-async function canDo(server, method) {
-    const { major } = await server.programs();
-    if (!methodsOf(major).includes(method.name))
-        return false;
-    if (method.name === 'none' || method.name === 'gzip')
-        return true;
-    const client = await server.client('pg_dump', ['--no-password', '--format=custom', '--schema-only', compressionArgument(method, major)], server.psql.database);
-    const { stderr } = await server.host.run({
-        argv: client.argv,
-        env: { ...client.env, PGHOST: '/nowhere' },
-        timeoutSeconds: 30,
-    });
-    return !stderr.includes('compression');
-}
-async function measured(server, keeper, options) {
-    const possible = [];
-    for (const method of candidates) {
-        const known = possible.find(({ name }) => name === method.name);
-        if (known !== undefined || (await canDo(server, method)))
-            possible.push(method);
-    }
-    const workers = options.keeper === undefined ? options.jobs : 1;
-    const figures = await measureCompression(server, keeper, options.directory, possible, workers);
-    if (figures.sampleBytes < leastSample) {
-        return { method: plainGzip, reason: 'the database is too small for a measurement' };
-    }
-    if (figures.methods.length === 1) {
-        return { method: plainGzip, reason: 'the host has no program to measure compression with' };
-    }
-    return decideCompression(figures);
-}
-/**
- * How a dump is compressed, and why.
- * @throws FailureError `database-compression-unsupported` when the plan names what the installed pg_dump cannot do
- */
-async function chooseCompression(server, keeper, options) {
-    const wanted = options.compression ?? 'gzip';
-    const say = (method, reason) => ({
-        method,
-        choice: { chosen: methodText(method), reason },
-    });
-    if (wanted !== 'auto') {
-        const method = fastest[wanted];
-        if (await canDo(server, method))
-            return say(method, 'as the plan has it');
-        const { versions } = await server.programs();
-        return (0,ports_failure/* fail */.fJ)({
-            code: 'database-compression-unsupported',
-            message: `pg_dump ${versions.pg_dump} on ${server.host.name} cannot compress by ${wanted}.`,
-            state: 'Nothing was written.',
-            next: 'Give backup-db.compression as gzip or auto, or install client programs of PostgreSQL 16 or newer that were built with it.',
-        });
-    }
-    try {
-        const { method, reason } = await measured(server, keeper, options);
-        return say(method, reason);
-    }
-    catch (error) {
-        const failure = (0,ports_failure/* failureOf */.g5)(error);
-        // What keeps a sample from being taken may well let a dump through; what ends the run ends this too.
-        if (failure.code === 'cancelled' || failure.code === 'host-unreachable')
-            throw error;
-        return say(plainGzip, `it could not be measured: ${failure.message}`);
-    }
 }
 
 ;// CONCATENATED MODULE: ./lib/ports/database-contents.js
@@ -30039,6 +30306,40 @@ function without(folder, problem) {
     });
 }
 
+;// CONCATENATED MODULE: ./lib/databases/postgresql/beside-the-public.js
+/**
+ * Everybody who commits waits for the disk's journal, and that for what was written there and is still in memory: 250 MB
+ * were measured to hold commits up for 91 ms when a file is synced in the end, and for 11 ms when the disk gets them as
+ * they come. So sessions that write while the public is served hand their pages on (manual, 20.5: backend_flush_after).
+ */
+const steadyWriting = { backend_flush_after: '256kB' };
+/** Runs a program that compresses behind whoever answers the public on the same machine; alone it is as quick as ever. */
+const behindOthers = ['nice', '-n', '10'];
+/**
+ * Every moment asks for large files that have just grown to be written out, and waits for none (coreutils manual, dd:
+ * nocache). It ends with its input, so also when we are killed.
+ */
+const script = `
+while sleep 0.2; do
+  find "$1" -type f -size +2048k -mmin -0.05 -exec dd if=/dev/null of={} conv=notrunc,nocreat oflag=nocache status=none \\;
+done 2>/dev/null &
+cat
+kill "$!"
+`;
+/**
+ * Has the disk get the files of a folder while another program writes them, as long as `work` lasts. Only for the sake
+ * of others: where the host's programs cannot do it, nothing is different.
+ */
+async function writtenBack(host, folder, work) {
+    const session = await host.start({ argv: ['sh', '-c', script, 'sh', folder] });
+    try {
+        return await work();
+    }
+    finally {
+        await session.kill();
+    }
+}
+
 ;// CONCATENATED MODULE: ./lib/databases/postgresql/dump-application.js
 /** The name under which a window's dump is connected; the server keeps 63 bytes of it. */
 function dumpApplication(windowId) {
@@ -30159,6 +30460,7 @@ function progressOf(onProgress) {
 
 
 
+
 /** Files of a dump are for nobody but us; the script is constant, the command comes as its arguments. */
 const privately = ['sh', '-c', 'umask 077; exec "$@"', 'sh'];
 function refuseEmpty(files) {
@@ -30188,11 +30490,11 @@ function directoryWriter(server, options) {
                 '--lock-wait-timeout=60s',
             ], psql.database);
             const dump = await host.start({
-                argv: [...privately, ...client.argv],
+                argv: [...privately, ...behindOthers, ...client.argv],
                 env: { ...client.env, PGAPPNAME: dumpApplication(windowId) },
                 ...progressOf(options.onProgress),
             });
-            const finished = dump.end().then((result) => {
+            const finished = writtenBack(host, partial, () => dump.end()).then((result) => {
                 if (result.exitCode === 0)
                     return;
                 throw (0,statement_failure/* statementError */.uQ)(`Dumping database ${JSON.stringify(psql.database)}`, result);
@@ -31370,6 +31672,8 @@ var failure_kind = __nccwpck_require__(454);
 
 
 
+
+
 /** Name of the one file of a streamed dump. */
 function streamName(isEncrypted) {
     return `database.dump${isEncrypted ? '.age' : ''}`;
@@ -31389,8 +31693,6 @@ tee /dev/fd/3 3>&1 >&4 4>&- | {
   exit "$mw"
 }
 `;
-/** Creates the file for nobody but us; durable when it ends well. */
-const storing = 'umask 077; set -C; cat > "$1" && sync "$1"';
 /**
  * Streams a dump in custom format from the host that runs the client programs to the one that keeps it. Nothing is
  * written on the former's disk; with recipients the bytes are encrypted before they leave it.
@@ -31412,7 +31714,7 @@ function streamWriter(server, keeper, options) {
         const list = await server.client('pg_restore', ['--list'], psql.database);
         return [
             {
-                argv: dump.argv,
+                argv: [...behindOthers, ...dump.argv],
                 env: { ...dump.env, PGAPPNAME: dumpApplication(windowId) },
                 ...progressOf(options.onProgress),
             },
@@ -31449,8 +31751,7 @@ function streamWriter(server, keeper, options) {
                     yield chunk;
                 }
             };
-            const store = { argv: ['sh', '-c', storing, 'sh', file] };
-            const finished = keeper.pipe([store], { source: through() }).then(([stored]) => {
+            const finished = keeper.pipe([(0,stored_bytes/* storing */.B)(file)], { source: through() }).then(([stored]) => {
                 if (stored?.exitCode !== 0)
                     throw storeFailure(keeper, file, stored);
             });
@@ -33508,13 +33809,14 @@ function sum(tables, of) {
 // EXTERNAL MODULE: ./lib/ports/in-turn.js
 var in_turn = __nccwpck_require__(43457);
 ;// CONCATENATED MODULE: ./lib/databases/postgresql/guard/throttle.js
+
 /** Milliseconds that VACUUM sleeps whenever its cost is used up; with 2 the worst stall beside it was measured at 9 ms. */
 const vacuumDelay = 2;
 /** The most that the server takes (manual, 20.4.4). */
 const longestVacuumDelay = 100;
 /**
  * Run-time parameters of a working session while the public is served: it works alone, without parallel helpers, and
- * VACUUM sleeps in between, longer each time that it slowed the application down.
+ * VACUUM sleeps in between, longer each time that it slowed the application down; what it writes goes to the disk at once.
  */
 function onlineSettings(guard) {
     return {
@@ -33522,6 +33824,7 @@ function onlineSettings(guard) {
         vacuum_cost_delay: `${Math.min(longestVacuumDelay, vacuumDelay * 2 ** guard.slowedDown)}ms`,
         max_parallel_workers_per_gather: '0',
         max_parallel_maintenance_workers: '0',
+        ...steadyWriting,
     };
 }
 /** The limits of a statement that others queue behind: it waits no longer than they may. */
@@ -37247,6 +37550,7 @@ async function isAborted(psql, transaction, timeoutSeconds) {
 
 
 
+
 /**
  * A PostgreSQL database (server 13 to 18), worked on by the official clients on `host`. Connects to nothing yet.
  * @throws FailureError `database-url-invalid`
@@ -37276,6 +37580,7 @@ function postgresql(options) {
         sizeOf: (tables) => sizeOf(psql, tables),
         busySessions: () => busySessions(psql),
         writeCounters: () => writeCounters(psql),
+        compressions: () => possibleCompressions(server),
         dump: (dumpOptions) => dump(server, dumpOptions),
         restore: (restoreOptions) => restore(server, { ...restoreOptions, elsewhere: options.elsewhere }),
         createEmpty: (database, like) => createEmpty(server, database, like),
@@ -47447,6 +47752,13 @@ const compressions = ['auto', 'none', 'gzip', 'lz4', 'zstd'];
 const verificationLevels = ['checksum', 'restore', 'restore-and-compare'];
 /** Where pg_amcheck looks. */
 const amcheckPlaces = ['none', 'restored', 'source', 'both'];
+const mostJobs = 64;
+/** A number out of range is told which end it is past; anything else, all that is accepted. */
+function jobsMessage({ input }) {
+    if (!Number.isInteger(input))
+        return `is auto, or a whole number from 1 to ${mostJobs}`;
+    return Number(input) < 1 ? 'is at least 1' : `is at most ${mostJobs}`;
+}
 const verificationShape = {
     verify: (0,_setting_types_js__WEBPACK_IMPORTED_MODULE_0__/* .setting */ .Pe)(zod__WEBPACK_IMPORTED_MODULE_2__/* ["enum"] */ .k5n(verificationLevels, 'is checksum, restore or restore-and-compare').prefault('restore'), {
         form: 'text',
@@ -47476,9 +47788,9 @@ const backupDbShape = {
         form: 'text',
         description: "How the dump is compressed, at a fast level: `auto` tries what `pg_dump` and the programs on the host can do on some megabytes of the database's own data, and takes the smallest of those that are about as fast as the fastest. `lz4` and `zstd` need the client programs of PostgreSQL 16 or newer.",
     }),
-    jobs: (0,_setting_types_js__WEBPACK_IMPORTED_MODULE_0__/* .setting */ .Pe)(zod__WEBPACK_IMPORTED_MODULE_2__/* .int */ .Whr('is a whole number').min(1, 'is at least 1').max(64, 'is at most 64').prefault(2), {
+    jobs: (0,_setting_types_js__WEBPACK_IMPORTED_MODULE_0__/* .setting */ .Pe)(zod__WEBPACK_IMPORTED_MODULE_2__/* .union */ .KCZ([zod__WEBPACK_IMPORTED_MODULE_2__/* .literal */ .euz('auto'), zod__WEBPACK_IMPORTED_MODULE_2__/* .int */ .Whr().min(1).max(mostJobs)], { error: jobsMessage }).prefault(2), {
         form: 'number',
-        description: 'Parallel workers of dump and restore.',
+        description: 'Parallel workers of dump and restore. `auto`: half of the processors of the host with the client programs, at most 8, so that the public keeps some; while the site is closed, as in a rollback, all of them, at most 16.',
     }),
     ...verificationShape,
     ..._backup_copies_js__WEBPACK_IMPORTED_MODULE_1__/* .backupCopiesShape */ .Dk,
@@ -49723,6 +50035,37 @@ function controlInWords({ control }) {
 /* harmony export */   H: () => (/* binding */ resumeMoments)
 /* harmony export */ });
 const resumeMoments = ['before-tests', 'when-open'];
+
+
+/***/ }),
+
+/***/ 65367:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   B: () => (/* binding */ storing)
+/* harmony export */ });
+/**
+ * The disk gets the bytes as they come, and no page of them stays in memory (`oflag=nocache`, coreutils manual, dd):
+ * an fsync of all at the end would have everybody who commits on that disk wait for it, and the pages would push out
+ * those of a database. Where dd knows no such thing, they are only synced at the end.
+ */
+const script = `
+umask 077
+if dd if=/dev/null of=/dev/null oflag=nocache status=none 2>/dev/null; then
+  exec dd of="$1" ibs=64k obs=1M conv=excl,fsync oflag=nocache status=none
+fi
+set -C
+cat > "$1" && sync "$1"
+`;
+/**
+ * The last stage of a pipeline: stores what it reads in a file that must not be there yet, for nobody but us. On the
+ * disk when it ends with 0.
+ * @param file absolute path
+ */
+function storing(file) {
+    return { argv: ['sh', '-c', script, 'sh', file] };
+}
 
 
 /***/ }),
@@ -67081,8 +67424,8 @@ async function writeSummary(markdown) {
     await summary.addRaw(markdown, true).write();
 }
 
-// EXTERNAL MODULE: ./lib/actions/catalogue.js + 189 modules
-var catalogue = __nccwpck_require__(37196);
+// EXTERNAL MODULE: ./lib/actions/catalogue.js + 190 modules
+var catalogue = __nccwpck_require__(4011);
 ;// CONCATENATED MODULE: ./lib/actions/entry.js
 
 

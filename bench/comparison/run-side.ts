@@ -94,7 +94,9 @@ export function runSide(
 
 /** Streaming, with all that the primary has on the disk. */
 async function startReplicaOf(site: Site): Promise<Replica> {
+  // What docs/getting-started.md has the role get for a replica.
   await site.cluster.psql(`alter role ${site.databaseUser} replication`);
+  await site.cluster.psql(`grant pg_checkpoint to ${site.databaseUser}`);
   const replica = await startReplica(site.cluster);
   try {
     await flush(replica.dataFolder);
