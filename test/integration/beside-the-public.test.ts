@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { appendFile, chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { makeTemporaryFolder, type TemporaryFolder } from '../../rehearsal/temporary-folder.ts';
 import { writtenBack } from '../../src/databases/postgresql/beside-the-public.ts';
@@ -8,6 +10,7 @@ import type { Host } from '../../src/ports/host.ts';
 import { storing } from '../../src/ports/stored-bytes.ts';
 import { isRunning, pidIn, until } from '../fixtures/processes.ts';
 
+const run = promisify(execFile);
 const megabyte = 1024 * 1024;
 
 let temporary: TemporaryFolder;
@@ -32,6 +35,12 @@ async function hostWith(dd: string): Promise<Host> {
   await writeFile(join(programs, 'dd'), `#!/bin/sh\nDD=/bin/dd\n${dd}\n`);
   await chmod(join(programs, 'dd'), 0o755);
   return localHost({ environment: { PATH: `${programs}:${process.env.PATH ?? ''}` } });
+}
+
+/** Bytes of a file that are in the page cache. */
+async function inMemory(file: string): Promise<number> {
+  const { stdout } = await run('fincore', ['--bytes', '--noheadings', '--output', 'RES', file]);
+  return Number(stdout.trim());
 }
 
 async function* chunks(count: number): AsyncGenerator<Uint8Array> {
@@ -76,6 +85,11 @@ describe('files that another program writes', () => {
     await writeFile(join(dump, 'large'), Buffer.alloc(3 * megabyte, 1));
     const result = await writtenBack(host, dump, async () => {
       await until('the large file was handed on', async () => (await calls()).includes('large'));
+      // What the disk has is let go of; without count=0 dd would only do that for what it copied itself.
+      await until(
+        'none of it is in memory',
+        async () => (await inMemory(join(dump, 'large'))) === 0,
+      );
       await appendFile(join(dump, 'large'), Buffer.alloc(megabyte, 2));
       return 'done';
     });

@@ -237,6 +237,7 @@ describe('reopening several hosts', () => {
         ...fleet.world.databases[0]!,
         name: 'shop_mw_20261122_010000_1a2b_restore_point',
         oid: 16_500,
+        allowsConnections: false,
       },
     ];
     expect(await goBack(context)).toMatchObject({ kind: 'done', outputs: { outcome: 'restored' } });

@@ -16,7 +16,7 @@ export const behindOthers = ['nice', '-n', '10'] as const;
  */
 const script = `
 while sleep 0.2; do
-  find "$1" -type f -size +2048k -mmin -0.05 -exec dd if=/dev/null of={} conv=notrunc,nocreat oflag=nocache status=none \\;
+  find "$1" -type f -size +2048k -mmin -0.05 -exec dd if=/dev/null of={} conv=notrunc,nocreat oflag=nocache count=0 status=none \\;
 done 2>/dev/null &
 cat
 kill "$!"
