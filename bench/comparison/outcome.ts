@@ -1,5 +1,6 @@
 import type { TrafficReport, TrafficRequest } from '../../rehearsal/traffic-report.ts';
 import type { Write } from './public-process.ts';
+import { onlineSteps, type OnlineStep } from './online-steps.ts';
 import type { SideRun } from './side.ts';
 
 /** How the public fared while it was served. */
@@ -29,6 +30,8 @@ export type Seen = {
   readonly before: Service;
   /** From the beginning to the closing. */
   readonly online: Service;
+  /** By step of a window, up to the closing: the longest that an answer or a transaction took meanwhile; milliseconds. */
+  readonly waits: Readonly<Record<string, number>>;
 };
 
 /**
@@ -37,7 +40,7 @@ export type Seen = {
  * @throws Error when it never was refused
  */
 export function seenOf(
-  { beganAt, closingAt, openAt, failedAt }: SideRun,
+  { beganAt, closingAt, openAt, failedAt, journal = [] }: SideRun,
   watchedFrom: number,
   traffic: TrafficReport,
   writes: readonly Write[],
@@ -60,7 +63,26 @@ export function seenOf(
     failures,
     before: serviceIn(traffic, writes, watchedFrom, beganAt),
     online: serviceIn(traffic, writes, beganAt, closingAt),
+    waits: waitsIn(onlineSteps(journal, closingAt), [
+      ...traffic.requests,
+      ...writes.filter(({ isCommitted }) => isCommitted),
+    ]),
   };
+}
+
+/** The longest of what overlaps a step. */
+function waitsIn(
+  steps: readonly OnlineStep[],
+  all: readonly { readonly startedAt: number; readonly endedAt: number }[],
+): Readonly<Record<string, number>> {
+  const waits: Record<string, number> = {};
+  for (const { name, from, to } of steps) {
+    const times = all
+      .filter(({ startedAt, endedAt }) => startedAt < to && endedAt > from)
+      .map(({ startedAt, endedAt }) => endedAt - startedAt);
+    waits[name] = times.reduce((worst, time) => Math.max(worst, time), waits[name] ?? 0);
+  }
+  return waits;
 }
 
 function failureOf({ outcome }: TrafficRequest): string {

@@ -38,6 +38,12 @@ export function renderComparison(results: readonly SizeResult[], chart: string):
       'left',
     ),
     '',
+    '### How long the public waited',
+    '',
+    "The longest that a request or a transaction of the worker took while a step of a window was at work online, milliseconds, all runs. The last thing that the restore test does is to drop its database, for which the server writes all that it has in memory, everybody else's pages too, as fast as the disk takes them (a checkpoint; so does CREATE DATABASE, and whoever asks for one).",
+    '',
+    ...renderWaits(results),
+    '',
     '### The physical floor',
     '',
     "What this machine cannot do faster, on a copy of the same data with nobody at work: copying the database's files on the same file system, and giving a database another name twice, which is what a rollback to a copy comes down to.",
@@ -150,6 +156,26 @@ function renderMeasurements(results: readonly SizeResult[]): string[] {
     '',
     `Refused: from the first refusal to the last, as the clients saw them. Processor time and disk: of PostgreSQL, nginx, the shop and everything that either side started, less what serving the public took in the same time. Online is what runs while the public is served: for the runbook pg_dump, for a window all that needs no closed site, with the backup restored and compared. Failed requests, by the runbook: ${failuresOf(results, ['runbook'])}; by the windows: ${failuresOf(results, windowNames)}. With a standby, what the replica itself takes is not counted.`,
   ];
+}
+
+function renderWaits(results: readonly SizeResult[]): string[] {
+  const columns = results.flatMap((result) =>
+    windowNames.map((side) => ({ result, side, runs: allOf(result, side) })),
+  );
+  const names = new Set(
+    columns.flatMap(({ runs }) => runs.flatMap(({ seen }) => Object.keys(seen.waits))),
+  );
+  const longest = (runs: readonly MeasuredRun[], name: string): string => {
+    const waits = runs.flatMap(({ seen }) => seen.waits[name] ?? []);
+    return waits.length === 0 ? '' : Math.max(...waits).toFixed(0);
+  };
+  return markdownTable(
+    [
+      'ms',
+      ...columns.map(({ result, side }) => `${sizeName(result.megabytes)}: ${sideLabels[side]}`),
+    ],
+    [...names].map((name): Row => [name, ...columns.map(({ runs }) => longest(runs, name))]),
+  );
 }
 
 function allOf(result: SizeResult, side: SideName): readonly MeasuredRun[] {

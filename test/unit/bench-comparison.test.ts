@@ -87,7 +87,22 @@ describe('what the public saw of a run', () => {
         lateRequest: 40,
         worstWrite: 75,
       },
+      waits: {},
     });
+  });
+
+  test('how long somebody waited is told by step, of all that overlaps it and comes before the closing', () => {
+    const journal = [
+      line('backup-db', 'dump', 1190, 0, 'intent'),
+      line('backup-db', 'dump', 1205, 0.015),
+      line('run-db-maintenance', 'task-vacuum', 2600, 0, 'intent'),
+      line('run-db-maintenance', 'task-vacuum', 2800, 0.2),
+      line('enable-maintenance', 'flag', 3850, 0, 'intent'),
+      line('enable-maintenance', 'flag', 3900, 0.05),
+    ];
+    const { waits } = seenOf({ ...times, closedSteps: [], journal }, 900.5, traffic, writes);
+    // The write that failed is no wait.
+    expect(waits).toEqual({ 'backup-db dump': 10, 'run-db-maintenance task-vacuum': 75 });
   });
 
   test('a rollback lasts from the failure to an answer to a request sent after it', () => {
@@ -170,6 +185,7 @@ function run(side: SideName, kind: RunKind, figures: Figures): MeasuredRun {
     failures: side === 'runbook' ? { 'status 502': 7 } : {},
     before: service,
     online: service,
+    waits: side === 'runbook' ? {} : { 'backup-db dump-online': 40 },
   };
   return {
     ...{ side, kind, seen, seconds: 10, lostWrites: 0 },
