@@ -268,7 +268,7 @@ describe('what is shown', () => {
       .join('\n')
       .split('\n\n')
       .filter((part) => part.startsWith('|'));
-    expect(tables).toHaveLength(5);
+    expect(tables).toHaveLength(6);
     for (const table of tables) {
       const widths = table.split('\n').map((row) => row.split('|').length);
       expect(new Set(widths).size).toBe(1);
