@@ -232,13 +232,6 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream"
 
 /***/ }),
 
-/***/ 46466:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/promises");
-
-/***/ }),
-
 /***/ 46193:
 /***/ ((module) => {
 
@@ -23695,8 +23688,8 @@ function predictableSteps(plan, sizes, restorePoint) {
 
 // EXTERNAL MODULE: ./lib/assembly/settings.js + 5 modules
 var assembly_settings = __nccwpck_require__(38468);
-// EXTERNAL MODULE: ./lib/assembly/backup-copies.js + 6 modules
-var assembly_backup_copies = __nccwpck_require__(49615);
+// EXTERNAL MODULE: ./lib/assembly/backup-copies.js + 7 modules
+var assembly_backup_copies = __nccwpck_require__(54552);
 // EXTERNAL MODULE: ./lib/assembly/code.js + 1 modules
 var assembly_code = __nccwpck_require__(38671);
 // EXTERNAL MODULE: ./lib/assembly/standby.js + 9 modules
@@ -24917,7 +24910,7 @@ const postActions = {
 
 /***/ }),
 
-/***/ 49615:
+/***/ 54552:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -24933,8 +24926,8 @@ var external_node_fs_ = __nccwpck_require__(73024);
 var promises_ = __nccwpck_require__(51455);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(76760);
-// EXTERNAL MODULE: external "node:stream/promises"
-var external_node_stream_promises_ = __nccwpck_require__(46466);
+;// CONCATENATED MODULE: external "node:stream/promises"
+const external_node_stream_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/promises");
 // EXTERNAL MODULE: ./lib/ports/failure.js
 var ports_failure = __nccwpck_require__(69554);
 ;// CONCATENATED MODULE: ./lib/destinations/artifact.js
@@ -24964,7 +24957,7 @@ function artifactDestination({ artifacts, temporaryFolder, days, }) {
         put: (name, content) => withFolder(async (folder) => {
             const path = (0,external_node_path_.join)(folder, name);
             try {
-                await (0,external_node_stream_promises_.pipeline)(content, (0,external_node_fs_.createWriteStream)(path, { mode: 0o600, flags: 'wx' }));
+                await (0,external_node_stream_promises_namespaceObject.pipeline)(content, (0,external_node_fs_.createWriteStream)(path, { mode: 0o600, flags: 'wx' }));
             }
             catch (error) {
                 // What the content throws is passed on.
@@ -28071,14 +28064,10 @@ async function reviveRecord(host, clock, at) {
     return (0,window_record/* takeRecord */.vw)(host, clock, at);
 }
 
-// EXTERNAL MODULE: external "node:fs"
-var external_node_fs_ = __nccwpck_require__(73024);
 // EXTERNAL MODULE: external "node:fs/promises"
 var promises_ = __nccwpck_require__(51455);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(76760);
-// EXTERNAL MODULE: external "node:stream/promises"
-var external_node_stream_promises_ = __nccwpck_require__(46466);
 // EXTERNAL MODULE: ./lib/hosts/absolute-path.js
 var absolute_path = __nccwpck_require__(4680);
 // EXTERNAL MODULE: ./lib/hosts/host-failure.js
@@ -28268,8 +28257,6 @@ var pipeline = __nccwpck_require__(71525);
 
 
 
-
-
 async function attempt(doing, state, action) {
     try {
         return await action();
@@ -28376,8 +28363,20 @@ function localHost(options) {
         freeBytes: (path) => attempt(`measure the free space of ${path}`, 'Nothing was changed.', () => freeBytes((0,external_node_path_.resolve)((0,absolute_path/* absolutePath */.H)(path)))),
         sha256: (path) => attempt(`read ${path}`, 'Nothing was changed.', async () => {
             const hash = (0,external_node_crypto_.createHash)('sha256');
-            await (0,external_node_stream_promises_.pipeline)((0,external_node_fs_.createReadStream)((0,absolute_path/* absolutePath */.H)(path)), hash);
-            return hash.digest('hex');
+            // One buffer for all of it: those of a stream pile up until they are collected.
+            const buffer = Buffer.allocUnsafeSlow(1024 * 1024);
+            const file = await (0,promises_.open)((0,absolute_path/* absolutePath */.H)(path));
+            try {
+                for (;;) {
+                    const { bytesRead } = await file.read(buffer, 0, buffer.length);
+                    if (bytesRead === 0)
+                        return hash.digest('hex');
+                    hash.update(buffer.subarray(0, bytesRead));
+                }
+            }
+            finally {
+                await file.close();
+            }
         }),
     };
 }
@@ -28478,8 +28477,8 @@ function definedOf(environment) {
 
 // EXTERNAL MODULE: ./lib/assembly/settings.js + 5 modules
 var assembly_settings = __nccwpck_require__(38468);
-// EXTERNAL MODULE: ./lib/assembly/backup-copies.js + 6 modules
-var backup_copies = __nccwpck_require__(49615);
+// EXTERNAL MODULE: ./lib/assembly/backup-copies.js + 7 modules
+var backup_copies = __nccwpck_require__(54552);
 // EXTERNAL MODULE: ./lib/assembly/code.js + 1 modules
 var code = __nccwpck_require__(38671);
 // EXTERNAL MODULE: ./lib/assembly/services.js + 7 modules

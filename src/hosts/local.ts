@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import {
   chmod,
   lstat,
   mkdir,
+  open,
   readdir,
   readFile,
   realpath,
@@ -13,7 +13,6 @@ import {
   statfs,
 } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import type { Host } from '../ports/host.ts';
 import { absolutePath } from './absolute-path.ts';
 import { appendDurably, createExclusively, replaceFile, syncFolder } from './durable-file.ts';
@@ -153,8 +152,18 @@ export function localHost(options: LocalHostOptions): Host {
     sha256: (path) =>
       attempt(`read ${path}`, 'Nothing was changed.', async () => {
         const hash = createHash('sha256');
-        await pipeline(createReadStream(absolutePath(path)), hash);
-        return hash.digest('hex');
+        // One buffer for all of it: those of a stream pile up until they are collected.
+        const buffer = Buffer.allocUnsafeSlow(1024 * 1024);
+        const file = await open(absolutePath(path));
+        try {
+          for (;;) {
+            const { bytesRead } = await file.read(buffer, 0, buffer.length);
+            if (bytesRead === 0) return hash.digest('hex');
+            hash.update(buffer.subarray(0, bytesRead));
+          }
+        } finally {
+          await file.close();
+        }
       }),
   };
 }
