@@ -30307,9 +30307,9 @@ function without(folder, problem) {
 
 ;// CONCATENATED MODULE: ./lib/databases/postgresql/beside-the-public.js
 /**
- * Everybody who commits waits for the disk's journal, and that for what was written there and is still in memory: 250 MB
- * were measured to hold commits up for 91 ms when a file is synced in the end, and for 11 ms when the disk gets them as
- * they come. So sessions that write while the public is served hand their pages on (manual, 20.5: backend_flush_after).
+ * Everybody who commits stands in line at the disk, behind all that others sync at that moment: 250 MB were measured to
+ * hold commits up for 91 ms when a file is synced in the end, and for 11 ms when the disk gets them as they come. So
+ * sessions that write while the public is served hand their pages on (manual, 20.5: backend_flush_after).
  */
 const steadyWriting = { backend_flush_after: '256kB' };
 /** Runs a program that compresses behind whoever answers the public on the same machine; alone it is as quick as ever. */
