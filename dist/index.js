@@ -33505,6 +33505,7 @@ async function startGuard({ psql, clock }, ours, terms, note = () => undefined) 
     /** Seconds from look to look, the longest of late: on a busy machine looks come late. */
     let gap = lookSeconds;
     let lastOrder = -Infinity;
+    let lastGiven = Promise.resolve();
     const ask = async (sql) => {
         session ??= await psql.start({
             settings: { search_path: 'pg_catalog', lock_timeout: '1s' },
@@ -33512,7 +33513,7 @@ async function startGuard({ psql, clock }, ours, terms, note = () => undefined) 
         });
         return session.query(sql);
     };
-    const giveWay = async (which, reason) => {
+    const order = async (which, reason) => {
         const told = (await ask(giveWaySql(ours, which))).map(Number);
         if (told.length === 0)
             return;
@@ -33522,6 +33523,11 @@ async function startGuard({ psql, clock }, ours, terms, note = () => undefined) 
             figures.cancelled += reasons.has(pid) ? 0 : 1;
             reasons.set(pid, reason);
         }
+    };
+    const giveWay = (which, reason) => {
+        const given = order(which, reason);
+        lastGiven = given.catch(() => undefined);
+        return given;
     };
     const watchOnce = async () => {
         const begun = clock.monotonicSeconds();
@@ -33595,7 +33601,10 @@ async function startGuard({ psql, clock }, ours, terms, note = () => undefined) 
     const watching = goOn();
     return {
         terms,
-        reasonFor: (pid) => reasons.get(pid),
+        reasonFor: async (pid) => {
+            await lastGiven;
+            return reasons.get(pid);
+        },
         waitOf: (pid) => waits.get(pid) ?? '',
         get lastReason() {
             return lastReason ?? '';
@@ -33845,13 +33854,13 @@ function strongLockTimeout(options, terms) {
  * What a failed statement is told as: with what was being done, and the state that it left; one that gave way to others
  * has the code `database-held-back`.
  */
-function explained(error, doing, wait, options, guarded) {
+async function explained(error, doing, wait, options, guarded) {
     if (!(error instanceof ports_failure/* FailureError */.pO) || error.failure.code === 'cancelled')
         return error;
     const { line, sqlState, said } = error instanceof statement_failure/* StatementError */.Mp ? error : {};
     const what = typeof doing.what === 'string' ? doing.what : doing.what(line);
     const isUnknown = doing.isCommit === true && error.failure.code !== 'database-statement-cancelled';
-    const way = guarded === undefined || isUnknown ? undefined : gaveWay(error.failure, guarded);
+    const way = guarded === undefined || isUnknown ? undefined : await gaveWay(error.failure, guarded);
     if (way !== undefined) {
         return new ports_failure/* FailureError */.pO({
             code: online_guard/* heldBack */.Zg,
@@ -33870,8 +33879,8 @@ function explained(error, doing, wait, options, guarded) {
     return new statement_failure/* StatementError */.Mp(failure, { sqlState, line, said });
 }
 /** Why a statement gave way to others, as a clause; `undefined` when it failed by itself. */
-function gaveWay({ code }, { guard, pid, isBrief }) {
-    const reason = guard.reasonFor(pid);
+async function gaveWay({ code }, { guard, pid, isBrief }) {
+    const reason = await guard.reasonFor(pid);
     if (reason !== undefined)
         return reason;
     if (!isBrief || code !== 'database-lock-timeout')
@@ -33986,7 +33995,7 @@ function taskSession(tools, options, settings) {
             open?.leave();
             open = undefined;
             const known = guard !== undefined && at !== undefined ? { guard, pid: at, isBrief } : undefined;
-            throw explained(error, doing, wait, limits, known);
+            throw await explained(error, doing, wait, limits, known);
         }
     };
     const run = (sql, doing) => doing.isRepeatable === true

@@ -1,13 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
+import { byName } from '../../src/databases/postgresql/guard/look.ts';
+import { startGuard } from '../../src/databases/postgresql/guard/online-guard.ts';
 import { emptyQueue, judgeQueue, type Queued } from '../../src/databases/postgresql/guard/queue.ts';
 import {
   onlineSettings,
   strongLockTimeout,
 } from '../../src/databases/postgresql/guard/throttle.ts';
+import type { Psql, PsqlSession } from '../../src/databases/postgresql/psql.ts';
 import { judgeLatency, latencyLimit } from '../../src/phases/online/latency.ts';
 import { fail, failureOf } from '../../src/ports/failure.ts';
 import { inTurn, pauseAfter } from '../../src/ports/in-turn.ts';
 import { heldBack } from '../../src/ports/online-guard.ts';
+import { systemClock } from '../../src/clock/system-clock.ts';
 import { StillClock } from '../fixtures/memory-host.ts';
 
 const limits = { maxBlockedSeconds: 0.1, reactionSeconds: 0.04 };
@@ -24,6 +28,35 @@ function waiting(change: Partial<Queued> = {}): Queued {
     ...change,
   };
 }
+
+test('a session that was told to give way may hear of it before we hear that it was told', async () => {
+  let looks = 0;
+  const asked = Promise.withResolvers<(told: string[]) => void>();
+  const session: PsqlSession = {
+    query: async (sql) => {
+      if (sql.includes('pg_cancel_backend')) {
+        return new Promise((resolve) => {
+          asked.resolve(resolve);
+        });
+      }
+      looks += 1;
+      const queued = looks === 2 ? [waiting({ waitedSeconds: 1 })] : [];
+      return [JSON.stringify({ queued, waiting: [] })];
+    },
+    close: async () => undefined,
+    abort: async () => undefined,
+  };
+  const psql = { start: async () => session } as Pick<Psql, 'start'> as Psql;
+  const terms = { maxBlockedSeconds: 0.1, tries: 1, harm: () => undefined };
+  const guard = await startGuard({ psql, clock: systemClock() }, byName('ours'), terms);
+  const answer = await asked.promise;
+  // Its statement has failed by now.
+  const reason = guard.reasonFor(40);
+  answer(['40']);
+  expect(await reason).toContain('pid 7 (user app, application shop) waited');
+  expect(await guard.reasonFor(41)).toBeUndefined();
+  expect(await guard.end()).toMatchObject({ cancelled: 1 });
+});
 
 describe('who waits for us', () => {
   test.each<[string, readonly Queued[], readonly number[]]>([

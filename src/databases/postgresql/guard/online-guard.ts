@@ -9,8 +9,11 @@ import { emptyQueue, judgeQueue } from './queue.ts';
 
 /** A watch that also knows the sessions of a task. */
 export interface OnlineGuard extends OnlineWatch {
-  /** Why what a session did was ended by us; `undefined` when it was not. */
-  reasonFor(pid: number): string | undefined;
+  /**
+   * Why what a session did was ended by us; `undefined` when it was not. The session may hear of it before we hear that
+   * it was told.
+   */
+  reasonFor(pid: number): Promise<string | undefined>;
   /** Whom a session of ours was last seen waiting for, as a sentence; empty when nobody was seen. */
   waitOf(pid: number): string;
   /** Times that the public was harmed by the load of our work, and not by a lock. */
@@ -58,6 +61,7 @@ export async function startGuard(
   /** Seconds from look to look, the longest of late: on a busy machine looks come late. */
   let gap = lookSeconds;
   let lastOrder = -Infinity;
+  let lastGiven: Promise<void> = Promise.resolve();
 
   const ask = async (sql: string): Promise<string[]> => {
     session ??= await psql.start({
@@ -67,7 +71,7 @@ export async function startGuard(
     return session.query(sql);
   };
 
-  const giveWay = async (which: readonly number[] | 'all', reason: string): Promise<void> => {
+  const order = async (which: readonly number[] | 'all', reason: string): Promise<void> => {
     const told = (await ask(giveWaySql(ours, which))).map(Number);
     if (told.length === 0) return;
     lastReason = reason;
@@ -76,6 +80,12 @@ export async function startGuard(
       figures.cancelled += reasons.has(pid) ? 0 : 1;
       reasons.set(pid, reason);
     }
+  };
+
+  const giveWay = (which: readonly number[] | 'all', reason: string): Promise<void> => {
+    const given = order(which, reason);
+    lastGiven = given.catch(() => undefined);
+    return given;
   };
 
   const watchOnce = async (): Promise<void> => {
@@ -146,7 +156,10 @@ export async function startGuard(
 
   return {
     terms,
-    reasonFor: (pid) => reasons.get(pid),
+    reasonFor: async (pid) => {
+      await lastGiven;
+      return reasons.get(pid);
+    },
     waitOf: (pid) => waits.get(pid) ?? '',
     get lastReason() {
       return lastReason ?? '';

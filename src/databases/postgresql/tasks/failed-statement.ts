@@ -42,19 +42,20 @@ interface Guarded {
  * What a failed statement is told as: with what was being done, and the state that it left; one that gave way to others
  * has the code `database-held-back`.
  */
-export function explained(
+export async function explained(
   error: unknown,
   doing: Doing,
   wait: LockWait,
   options: TaskOptions,
   guarded: Guarded | undefined,
-): unknown {
+): Promise<unknown> {
   if (!(error instanceof FailureError) || error.failure.code === 'cancelled') return error;
   const { line, sqlState, said } = error instanceof StatementError ? error : {};
   const what = typeof doing.what === 'string' ? doing.what : doing.what(line);
   const isUnknown =
     doing.isCommit === true && error.failure.code !== 'database-statement-cancelled';
-  const way = guarded === undefined || isUnknown ? undefined : gaveWay(error.failure, guarded);
+  const way =
+    guarded === undefined || isUnknown ? undefined : await gaveWay(error.failure, guarded);
   if (way !== undefined) {
     return new FailureError({
       code: heldBack,
@@ -74,8 +75,11 @@ export function explained(
 }
 
 /** Why a statement gave way to others, as a clause; `undefined` when it failed by itself. */
-function gaveWay({ code }: Failure, { guard, pid, isBrief }: Guarded): string | undefined {
-  const reason = guard.reasonFor(pid);
+async function gaveWay(
+  { code }: Failure,
+  { guard, pid, isBrief }: Guarded,
+): Promise<string | undefined> {
+  const reason = await guard.reasonFor(pid);
   if (reason !== undefined) return reason;
   if (!isBrief || code !== 'database-lock-timeout') return undefined;
   const seen = guard.waitOf(pid);

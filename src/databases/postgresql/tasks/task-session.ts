@@ -110,7 +110,7 @@ function taskSession(
       open = undefined;
       const known =
         guard !== undefined && at !== undefined ? { guard, pid: at, isBrief } : undefined;
-      throw explained(error, doing, wait, limits, known);
+      throw await explained(error, doing, wait, limits, known);
     }
   };
 
