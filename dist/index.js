@@ -30487,10 +30487,10 @@ function directoryWriter(server, options) {
                 ...[`--jobs=${options.jobs}`, `--snapshot=${snapshot}`, `--file=${partial}`],
                 // A waiting dump would queue the application's own statements behind it.
                 '--lock-wait-timeout=60s',
-            ], psql.database);
+            ], psql.database, { application_name: dumpApplication(windowId), ...steadyWriting });
             const dump = await host.start({
                 argv: [...privately, ...behindOthers, ...client.argv],
-                env: { ...client.env, PGAPPNAME: dumpApplication(windowId) },
+                env: client.env,
                 ...progressOf(options.onProgress),
             });
             const finished = writtenBack(host, partial, () => dump.end()).then((result) => {
@@ -31298,6 +31298,7 @@ async function readSequences(session) {
 ;// CONCATENATED MODULE: ./lib/databases/postgresql/row-counts.js
 
 
+
 /** Run-time parameters of a session that reads all tables. */
 const readerSettings = {
     // Without this a role under row-level security would count, and so vouch for, only what it sees.
@@ -31305,6 +31306,8 @@ const readerSettings = {
     search_path: 'pg_catalog',
     // A count that waits would queue the application's own statements behind it.
     lock_timeout: '60s',
+    // Whoever reads a row first notes in its page that it is committed, and so writes it again.
+    ...steadyWriting,
 };
 const beginSnapshot = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
 const tableList = schemas/* array */.YOg(schemas/* object */.Ikc({ name: schemas/* string */.YjP() }));
@@ -31709,12 +31712,12 @@ function streamWriter(server, keeper, options) {
             ...['--no-password', '--verbose', '--format=custom'],
             ...[compressionArgument(options.compression, major), `--snapshot=${snapshot}`],
             '--lock-wait-timeout=60s',
-        ], psql.database);
+        ], psql.database, { application_name: dumpApplication(windowId), ...steadyWriting });
         const list = await server.client('pg_restore', ['--list'], psql.database);
         return [
             {
                 argv: [...behindOthers, ...dump.argv],
-                env: { ...dump.env, PGAPPNAME: dumpApplication(windowId) },
+                env: dump.env,
                 ...progressOf(options.onProgress),
             },
             {
@@ -32581,7 +32584,7 @@ async function amcheckObstacle(server, where) {
  * @throws FailureError `database-amcheck-failed` when it could not look
  */
 async function amcheck(server, database, { jobs, own }) {
-    const { host, psql, connection } = server;
+    const { host, psql } = server;
     if (own) {
         await psql.execute([
             `CREATE SCHEMA IF NOT EXISTS ${ownSchema}`,
@@ -32595,7 +32598,7 @@ async function amcheck(server, database, { jobs, own }) {
         databaseArgument(database),
     ], database, 
     // Never waits in a queue that the application's statements would then wait in.
-    { PGOPTIONS: `${connection.environment(database).PGOPTIONS ?? ''} -c lock_timeout=60s`.trim() });
+    { lock_timeout: '60s' });
     const result = await host.run({ argv, env });
     const damaged = damagedObjects(result.stdout);
     // Exit code 2 means that it found damage, 1 that it could not look (manual, pg_amcheck).
@@ -32832,6 +32835,7 @@ function namesOf(list) {
 
 
 
+
 /** What the comments on our databases and roles begin with: they tell what may be dropped again. */
 const databaseMark = 'maintenance-window scratch database of ';
 const roleMark = 'maintenance-window stand-in for ';
@@ -32851,6 +32855,7 @@ async function createScratch(server, database, options) {
     return createEmpty(server, database, like, {
         elsewhere: elsewhere !== undefined,
         comment: `${databaseMark}${mark}`,
+        settings: steadyWriting,
     });
 }
 /** Roles that cannot log in, with what the real ones may do in a restore; the comment says for which database and since when. */
@@ -37103,6 +37108,7 @@ async function findRepack({ psql, clients }) {
 
 
 
+
 /** {@link Database.previewRepack} */
 async function previewRepack(tools, tables, _options) {
     return (await repack_choose(tools, tables)).notes;
@@ -37256,8 +37262,8 @@ async function runProgram({ tools, options }, program, table) {
         `--dbname=${connectionValue(tools.psql.database)}`,
     ], {
         // When pg_repack is killed, the server gives its statement up too.
-        ...((await isFrom14(tools)) ? { PGOPTIONS: '-c client_connection_check_interval=2s' } : {}),
-        ...(guard === undefined ? {} : { PGAPPNAME: guard.application }),
+        ...((await isFrom14(tools)) ? { client_connection_check_interval: '2s' } : {}),
+        ...(guard === undefined ? {} : { application_name: guard.application, ...steadyWriting }),
     });
     const seconds = options.statementTimeoutSeconds;
     const result = await tools.clients.host.run({
@@ -37609,7 +37615,7 @@ function postgresql(options) {
                 host,
                 folders: () => server.folders(),
                 psql: (args) => server.client('psql', args, connection.database),
-                command: (path, args, variables) => server.command(path, args, connection.database, variables),
+                command: (path, args, settings) => server.command(path, args, connection.database, settings),
             },
         }),
     };
@@ -44275,6 +44281,13 @@ function parseConnection(text) {
     readQuery(query, parts);
     return connectionOf(parts);
 }
+/** Spaces and backslashes separate and escape in it (manual, 34.1.2: options). */
+function sessionOptions(ofUrl, settings) {
+    const own = Object.entries(settings).map(([name, value]) => `-c ${`${name}=${value}`.replace(/[\\\s]/g, '\\$&')}`);
+    if (own.length === 0)
+        return {};
+    return { PGOPTIONS: [...(ofUrl === undefined ? [] : [ofUrl]), ...own].join(' ') };
+}
 function connectionOf({ given, extra }) {
     const database = given.get('dbname');
     if (database === undefined || database === '')
@@ -44300,16 +44313,17 @@ function connectionOf({ given, extra }) {
         port,
         password,
         label: printable(`postgresql ${database} on ${shownHost}:${port}`),
-        environment: (name) => ({
+        environment: (name, { application_name = 'maintenance-window', ...settings } = {}) => ({
             PGCONNECT_TIMEOUT: '10',
             ...Object.fromEntries(extra),
+            ...sessionOptions(extra.get('PGOPTIONS'), settings),
             // Empty means libpq's own default, whatever the host's environment says.
             PGHOST: host ?? '',
             PGPORT: String(port),
             PGDATABASE: name,
             ...(user === undefined ? {} : { PGUSER: user }),
             ...(password === undefined ? {} : { PGPASSWORD: password }),
-            PGAPPNAME: 'maintenance-window',
+            PGAPPNAME: application_name,
             PGCLIENTENCODING: 'UTF8',
             PG_COLOR: 'never',
             // Messages are read by their English text where there is no SQLSTATE.
@@ -44964,8 +44978,8 @@ function createServer(options) {
     const { host, clock, connection, clientDirectory } = options;
     const folders = once(() => clientFolders(host, clientDirectory));
     const psqlPath = once(async () => findPsql(host, await folders()));
-    const command = (path, args, database, variables = {}) => {
-        const env = { ...connection.environment(database), ...variables };
+    const command = (path, args, database, settings) => {
+        const env = connection.environment(database, settings);
         const unset = unwanted.filter((name) => !(name in env)).flatMap((name) => ['-u', name]);
         return { argv: ['env', ...unset, path, ...args], env };
     };
@@ -44999,7 +45013,7 @@ function createServer(options) {
         programs,
         folders,
         command,
-        client: async (program, args, database) => command(program === 'psql' ? await psqlPath() : programPath(await programs(), program), args, database),
+        client: async (program, args, database, settings) => command(program === 'psql' ? await psqlPath() : programPath(await programs(), program), args, database, settings),
     };
 }
 

@@ -87,8 +87,8 @@ export function postgresql(options: {
         host,
         folders: () => server.folders(),
         psql: (args) => server.client('psql', args, connection.database),
-        command: (path, args, variables) =>
-          server.command(path, args, connection.database, variables),
+        command: (path, args, settings) =>
+          server.command(path, args, connection.database, settings),
       },
     }),
   };

@@ -4,6 +4,8 @@ import { once } from 'node:events';
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { systemClock } from '../../src/clock/system-clock.ts';
+import { postgresql } from '../../src/databases/postgresql.ts';
 import { PostgresqlBench, until } from '../fixtures/postgresql-bench.ts';
 import { believable, createRoles, dump, DumpTargets } from '../fixtures/postgresql-dumps.ts';
 
@@ -175,4 +177,34 @@ test('neither password nor data are in the arguments of the clients', async () =
   expect(seen).toContain('pg_dump\n');
   expect(seen).toContain('pg_restore\n');
   expect(seen).not.toContain(bench.cluster.superuserPassword);
+});
+
+test('whoever dumps, or proves the dump, hands on what he writes as it comes, and keeps the options of the URL', async () => {
+  const log = join(bench.folder, 'options');
+  const clientDirectory = await bench.clients({
+    pg_dump: `printf '%s|%s\\n' "$PGAPPNAME" "$PGOPTIONS" >> '${log}'`,
+  });
+  const name = await bench.database(
+    `CREATE MATERIALIZED VIEW seen AS SELECT current_setting('backend_flush_after') AS value`,
+  );
+  const database = postgresql({
+    host: bench.host,
+    clock: systemClock(),
+    url: `${bench.cluster.url({ database: name })}?options=-c%20search_path%3Dapp`,
+    clientDirectory,
+  });
+  const directory = targets.next();
+  const manifest = await dump(database, directory, 'w7');
+  const seen = (await readFile(log, 'utf8')).split('\n');
+  expect(seen).toContain(
+    'maintenance-window dump w7|-c search_path=app -c backend_flush_after=256kB',
+  );
+  const scratch = `${name}_mw_scratch`;
+  await database.createScratch(scratch, { like: manifest.database, mark: 'test' });
+  await database.restore({ directory, database: scratch, jobs: 1 });
+  expect(await bench.sql('SELECT value FROM seen', { database: scratch })).toBe('256kB');
+  // What the application would work on has only what it had.
+  await database.createEmpty(`${name}_restored`, manifest.database);
+  await database.restore({ directory, database: `${name}_restored`, jobs: 1 });
+  expect(await bench.sql('SELECT value FROM seen', { database: `${name}_restored` })).toBe('0');
 });

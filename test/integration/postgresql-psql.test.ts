@@ -323,3 +323,34 @@ test('without a database named postgres, template1 serves for maintenance', asyn
     await other.stop();
   }
 });
+
+test('a program has the run-time parameters that it is given, and those of the URL beside them', async () => {
+  const url = bench.cluster.url({ database: shop });
+  const { host } = bench;
+  const server = createServer({
+    host,
+    clock: systemClock(),
+    connection: parseConnection(`${url}?options=-c%20work_mem%3D3MB%20-c%20lock_timeout%3D3s`),
+    clientDirectory: undefined,
+  });
+  const settings = {
+    application_name: `it's "me" \\`,
+    lock_timeout: '7s',
+    search_path: `"a \\b", c`,
+  };
+  const shown = ['work_mem', 'lock_timeout', 'application_name', 'search_path'];
+  const command = await server.client(
+    'psql',
+    ['-XAtw', ...shown.flatMap((name) => ['-c', `SHOW ${name}`])],
+    shop,
+    settings,
+  );
+  const result = await host.run(command);
+  expect(result).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(result.stdout.trim().split('\n')).toEqual([
+    '3MB',
+    '7s',
+    settings.application_name,
+    settings.search_path,
+  ]);
+});

@@ -11,8 +11,14 @@ export interface Connection {
   readonly password: string | undefined;
   /** `postgresql shop on 127.0.0.1:5432`, without secrets. */
   readonly label: string;
-  /** libpq's environment variables for a database of the server (manual, 34.15). */
-  environment(database: string): Record<string, string>;
+  /**
+   * libpq's environment variables for a database of the server (manual, 34.15).
+   * @param settings run-time parameters of the session; they win over those of the URL
+   */
+  environment(
+    database: string,
+    settings?: Readonly<Record<string, string>>,
+  ): Record<string, string>;
 }
 
 /** Connection parameters that may stand after `?`, and how libpq takes them. */
@@ -179,6 +185,18 @@ export function parseConnection(text: string): Connection {
   return connectionOf(parts);
 }
 
+/** Spaces and backslashes separate and escape in it (manual, 34.1.2: options). */
+function sessionOptions(
+  ofUrl: string | undefined,
+  settings: Readonly<Record<string, string>>,
+): { readonly PGOPTIONS?: string } {
+  const own = Object.entries(settings).map(
+    ([name, value]) => `-c ${`${name}=${value}`.replace(/[\\\s]/g, '\\$&')}`,
+  );
+  if (own.length === 0) return {};
+  return { PGOPTIONS: [...(ofUrl === undefined ? [] : [ofUrl]), ...own].join(' ') };
+}
+
 function connectionOf({ given, extra }: Parts): Connection {
   const database = given.get('dbname');
   if (database === undefined || database === '') refuse('names no database');
@@ -203,16 +221,17 @@ function connectionOf({ given, extra }: Parts): Connection {
     port,
     password,
     label: printable(`postgresql ${database} on ${shownHost}:${port}`),
-    environment: (name) => ({
+    environment: (name, { application_name = 'maintenance-window', ...settings } = {}) => ({
       PGCONNECT_TIMEOUT: '10',
       ...Object.fromEntries(extra),
+      ...sessionOptions(extra.get('PGOPTIONS'), settings),
       // Empty means libpq's own default, whatever the host's environment says.
       PGHOST: host ?? '',
       PGPORT: String(port),
       PGDATABASE: name,
       ...(user === undefined ? {} : { PGUSER: user }),
       ...(password === undefined ? {} : { PGPASSWORD: password }),
-      PGAPPNAME: 'maintenance-window',
+      PGAPPNAME: application_name,
       PGCLIENTENCODING: 'UTF8',
       PG_COLOR: 'never',
       // Messages are read by their English text where there is no SQLSTATE.

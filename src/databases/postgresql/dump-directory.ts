@@ -1,5 +1,5 @@
 import { fail } from '../../ports/failure.ts';
-import { behindOthers, writtenBack } from './beside-the-public.ts';
+import { behindOthers, steadyWriting, writtenBack } from './beside-the-public.ts';
 import { dumpApplication } from './dump-application.ts';
 import { describeFiles, type DumpFile } from './dump-files.ts';
 import { compressionArgument } from './compression-methods.ts';
@@ -39,10 +39,11 @@ export function directoryWriter(server: Server, options: WriterOptions): DumpWri
           '--lock-wait-timeout=60s',
         ],
         psql.database,
+        { application_name: dumpApplication(windowId), ...steadyWriting },
       );
       const dump = await host.start({
         argv: [...privately, ...behindOthers, ...client.argv],
-        env: { ...client.env, PGAPPNAME: dumpApplication(windowId) },
+        env: client.env,
         ...progressOf(options.onProgress),
       });
       const finished = writtenBack(host, partial, () => dump.end()).then((result) => {

@@ -4,7 +4,7 @@ import { fail, FailureError } from '../../ports/failure.ts';
 import type { Host, PipeStage, StageResult } from '../../ports/host.ts';
 import { pipedBytes } from '../../ports/piped-bytes.ts';
 import { storing } from '../../ports/stored-bytes.ts';
-import { behindOthers } from './beside-the-public.ts';
+import { behindOthers, steadyWriting } from './beside-the-public.ts';
 import { compressionArgument } from './compression-methods.ts';
 import { dumpApplication } from './dump-application.ts';
 import { describeFiles } from './dump-files.ts';
@@ -57,12 +57,13 @@ export function streamWriter(server: Server, keeper: Host, options: WriterOption
         '--lock-wait-timeout=60s',
       ],
       psql.database,
+      { application_name: dumpApplication(windowId), ...steadyWriting },
     );
     const list = await server.client('pg_restore', ['--list'], psql.database);
     return [
       {
         argv: [...behindOthers, ...dump.argv],
-        env: { ...dump.env, PGAPPNAME: dumpApplication(windowId) },
+        env: dump.env,
         ...progressOf(options.onProgress),
       },
       {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { RowCounts } from '../../ports/database.ts';
 import { fail } from '../../ports/failure.ts';
+import { steadyWriting } from './beside-the-public.ts';
 import type { Psql, PsqlSession } from './psql.ts';
 
 /** Run-time parameters of a session that reads all tables. */
@@ -10,6 +11,8 @@ export const readerSettings = {
   search_path: 'pg_catalog',
   // A count that waits would queue the application's own statements behind it.
   lock_timeout: '60s',
+  // Whoever reads a row first notes in its page that it is committed, and so writes it again.
+  ...steadyWriting,
 } as const;
 
 export const beginSnapshot = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';

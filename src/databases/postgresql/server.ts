@@ -32,18 +32,22 @@ export interface Server {
   programs(): Promise<ClientPrograms>;
   /** Folders that may hold client programs, newest version first; `undefined` stands for PATH. */
   folders(): Promise<readonly (string | undefined)[]>;
-  /** The command line of any program that connects by libpq; secrets are in its environment, beside `variables`. */
+  /**
+   * The command line of any program that connects by libpq; secrets are in its environment.
+   * @param settings run-time parameters of its sessions
+   */
   command(
     path: string,
     args: readonly string[],
     database: string,
-    variables?: Readonly<Record<string, string>>,
+    settings?: Readonly<Record<string, string>>,
   ): Pick<Command, 'argv'> & { readonly env: Readonly<Record<string, string>> };
   /** A client's command line against a database of the server; secrets are in its environment. */
   client(
     program: ProgramName,
     args: readonly string[],
     database: string,
+    settings?: Readonly<Record<string, string>>,
   ): Promise<Pick<Command, 'argv'> & { readonly env: Readonly<Record<string, string>> }>;
 }
 
@@ -81,8 +85,8 @@ export function createServer(options: {
   const folders = once(() => clientFolders(host, clientDirectory));
   const psqlPath = once(async () => findPsql(host, await folders()));
 
-  const command: Server['command'] = (path, args, database, variables = {}) => {
-    const env = { ...connection.environment(database), ...variables };
+  const command: Server['command'] = (path, args, database, settings) => {
+    const env = connection.environment(database, settings);
     const unset = unwanted.filter((name) => !(name in env)).flatMap((name) => ['-u', name]);
     return { argv: ['env', ...unset, path, ...args] as const, env };
   };
@@ -124,11 +128,12 @@ export function createServer(options: {
     programs,
     folders,
     command,
-    client: async (program, args, database) =>
+    client: async (program, args, database, settings) =>
       command(
         program === 'psql' ? await psqlPath() : programPath(await programs(), program),
         args,
         database,
+        settings,
       ),
   };
 }

@@ -64,7 +64,7 @@ export async function amcheck(
   database: string,
   { jobs, own }: { readonly jobs: number; readonly own: boolean },
 ): Promise<AmcheckResult> {
-  const { host, psql, connection } = server;
+  const { host, psql } = server;
   if (own) {
     await psql.execute(
       [
@@ -84,7 +84,7 @@ export async function amcheck(
     ],
     database,
     // Never waits in a queue that the application's statements would then wait in.
-    { PGOPTIONS: `${connection.environment(database).PGOPTIONS ?? ''} -c lock_timeout=60s`.trim() },
+    { lock_timeout: '60s' },
   );
   const result = await host.run({ argv, env });
   const damaged = damagedObjects(result.stdout);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { BackupProofs, RoleDescription } from '../../../ports/backup-proof.ts';
 import type { DatabaseIdentity } from '../../../ports/database.ts';
+import { steadyWriting } from '../beside-the-public.ts';
 import { createEmpty } from '../create-empty.ts';
 import { quoteIdentifier, quoteLiteral } from '../quoting.ts';
 import { drop } from '../restore-points.ts';
@@ -32,6 +33,7 @@ export async function createScratch(
   return createEmpty(server, database, like, {
     elsewhere: elsewhere !== undefined,
     comment: `${databaseMark}${mark}`,
+    settings: steadyWriting,
   });
 }
 

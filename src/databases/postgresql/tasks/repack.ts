@@ -3,6 +3,7 @@ import type { TaskOptions, TaskResult } from '../../../ports/database.ts';
 import { fail, FailureError, failureOf } from '../../../ports/failure.ts';
 import { heldBack } from '../../../ports/online-guard.ts';
 import { inTurn } from '../../../ports/in-turn.ts';
+import { steadyWriting } from '../beside-the-public.ts';
 import { chooseTables, type Relation } from './chosen-tables.ts';
 import { counted } from './counted.ts';
 import { dropLeftovers, findLeftovers, holdersOf } from './repack-leftovers.ts';
@@ -225,8 +226,8 @@ async function runProgram(
     ],
     {
       // When pg_repack is killed, the server gives its statement up too.
-      ...((await isFrom14(tools)) ? { PGOPTIONS: '-c client_connection_check_interval=2s' } : {}),
-      ...(guard === undefined ? {} : { PGAPPNAME: guard.application }),
+      ...((await isFrom14(tools)) ? { client_connection_check_interval: '2s' } : {}),
+      ...(guard === undefined ? {} : { application_name: guard.application, ...steadyWriting }),
     },
   );
   const seconds = options.statementTimeoutSeconds;

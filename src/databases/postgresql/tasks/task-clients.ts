@@ -8,11 +8,11 @@ export interface TaskClients {
   folders(): Promise<readonly (string | undefined)[]>;
   /** psql against the application's database; secrets are in its environment. */
   psql(args: readonly string[]): Promise<Pick<Command, 'argv' | 'env'>>;
-  /** Any program that connects by libpq, likewise; with variables of its own in its environment. */
+  /** Any program that connects by libpq, likewise; its sessions have these run-time parameters. */
   command(
     path: string,
     args: readonly string[],
-    variables?: Readonly<Record<string, string>>,
+    settings?: Readonly<Record<string, string>>,
   ): Pick<Command, 'argv' | 'env'>;
 }
 
