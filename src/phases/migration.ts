@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import type { TaskSettings } from '../plan/settings/run-db-maintenance.ts';
-import type { Database, MigrationFile, TaskResult } from '../ports/database.ts';
+import type { Database } from '../ports/database.ts';
+import type { MigrationFile, TaskResult } from '../ports/database-tasks.ts';
 import { fail } from '../ports/failure.ts';
 import type { PhaseContext } from './phase.ts';
 import { requireDatabase } from './requirements.ts';

@@ -1,4 +1,4 @@
-import type { TaskResult } from '../ports/database.ts';
+import type { TaskResult } from '../ports/database-tasks.ts';
 import { fail, failureOf } from '../ports/failure.ts';
 import { GaveWayError, givenUp, heldBack } from '../ports/online-guard.ts';
 import { blastClasses } from '../record/life.ts';

@@ -1,6 +1,6 @@
 import type { Danger, DangerousStatement } from '../ports/dangerous-sql.ts';
 import { fail } from '../ports/failure.ts';
-import type { MigrationFile } from '../ports/database.ts';
+import type { MigrationFile } from '../ports/database-tasks.ts';
 import { migrationsOf } from './migration.ts';
 import type { PhaseContext } from './phase.ts';
 import type { PlannedTask } from './planned-tasks.ts';

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import type { Plan } from '../plan/plan.ts';
 import type { TaskSettings } from '../plan/settings/run-db-maintenance.ts';
-import type { ArchiveOptions, StatementLimits } from '../ports/database.ts';
+import type { ArchiveOptions, StatementLimits } from '../ports/database-tasks.ts';
 
 /** The limits of a task's statements: its own, else those of the section. */
 export function limitsOf(plan: Plan, task: TaskSettings): StatementLimits {

@@ -1,4 +1,4 @@
-import type { TaskResult } from '../ports/database.ts';
+import type { TaskResult } from '../ports/database-tasks.ts';
 import type { OnlineTerms } from '../ports/online-guard.ts';
 import { migrate } from './migration.ts';
 import { onTerms } from './online/guarded.ts';

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { ArchiveOptions } from '../../src/ports/database.ts';
+import type { ArchiveOptions } from '../../src/ports/database-tasks.ts';
 import type { OnlineTerms } from '../../src/ports/online-guard.ts';
 import { failureFrom, limits, TaskCluster, until, type TaskDatabase } from './task-database.ts';
 

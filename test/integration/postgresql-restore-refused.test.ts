@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { appendFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Database, DumpManifest } from '../../src/ports/database.ts';
+import type { Database } from '../../src/ports/database.ts';
+import type { DumpManifest } from '../../src/ports/dump-manifest.ts';
 import { failureFrom, PostgresqlBench } from '../fixtures/postgresql-bench.ts';
 import { believable, createRoles, dump, DumpTargets } from '../fixtures/postgresql-dumps.ts';
 

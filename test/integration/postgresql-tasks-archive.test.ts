@@ -8,7 +8,7 @@ import {
   fateOf,
   type ArchiveManifest,
 } from '../../src/databases/postgresql/tasks/archive-manifest.ts';
-import type { ArchiveOptions } from '../../src/ports/database.ts';
+import type { ArchiveOptions } from '../../src/ports/database-tasks.ts';
 import { failureFrom, limits, TaskCluster, until, type TaskDatabase } from './task-database.ts';
 
 let cluster: TaskCluster;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { MigrationFile } from '../../src/ports/database.ts';
+import type { MigrationFile } from '../../src/ports/database-tasks.ts';
 import { failureFrom, limits, TaskCluster, until } from './task-database.ts';
 
 let cluster: TaskCluster;

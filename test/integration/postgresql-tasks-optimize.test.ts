@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Finding } from '../../src/ports/database.ts';
+import type { Finding } from '../../src/ports/database-tasks.ts';
 import { failureFrom, limits, TaskCluster, type TaskDatabase } from './task-database.ts';
 
 let cluster: TaskCluster;

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { backupDb } from '../../src/phases/backup-db.ts';
 import { keeperOf } from '../../src/phases/backups/keeper.ts';
-import type { DumpManifest } from '../../src/ports/database.ts';
+import type { DumpManifest } from '../../src/ports/dump-manifest.ts';
 import { FakeWorld } from '../fixtures/fake-world.ts';
 import { MemoryHost } from '../fixtures/memory-host.ts';
 

@@ -5,7 +5,7 @@ import {
   type MigrationPlan,
   type RecordedMigration,
 } from '../../src/databases/postgresql/tasks/migration-plan.ts';
-import type { MigrationFile } from '../../src/ports/database.ts';
+import type { MigrationFile } from '../../src/ports/database-tasks.ts';
 
 const file = (name: string, sha256 = 'a'): MigrationFile => ({
   name,

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { guarded } from '../../src/phases/online/guarded.ts';
 import { runDbMaintenance } from '../../src/phases/run-db-maintenance.ts';
-import type { TaskOptions } from '../../src/ports/database.ts';
+import type { TaskOptions } from '../../src/ports/database-tasks.ts';
 import { fail } from '../../src/ports/failure.ts';
 import type { OnlineTerms, OnlineWatch } from '../../src/ports/online-guard.ts';
 import type { WindowStatus } from '../../src/record/status.ts';

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { dangerousStatements } from '../../src/databases/postgresql/dangerous-statements.ts';
 import { preflight, type PreflightContext } from '../../src/phases/preflight.ts';
-import type { MigrationFile } from '../../src/ports/database.ts';
+import type { MigrationFile } from '../../src/ports/database-tasks.ts';
 import { fail } from '../../src/ports/failure.ts';
 import type { HttpReply } from '../../src/ports/http.ts';
 import { factsOf } from '../fixtures/database-facts.ts';

@@ -4,7 +4,7 @@ import { renderHtml } from '../../src/report/html.ts';
 import { renderJson } from '../../src/report/json.ts';
 import { renderMarkdown } from '../../src/report/markdown.ts';
 import { buildReport, type Report } from '../../src/report/report-model.ts';
-import type { Finding } from '../../src/ports/database.ts';
+import type { Finding } from '../../src/ports/database-tasks.ts';
 import { hostileText } from '../fixtures/hostile-record.ts';
 import { goodWindow, planOf, smokeTestRolledBack } from '../fixtures/record-factory.ts';
 

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { runDbMaintenance, type Stage } from '../../src/phases/run-db-maintenance.ts';
 import type { PhaseContext } from '../../src/phases/phase.ts';
-import type { MigrationFile } from '../../src/ports/database.ts';
+import type { MigrationFile } from '../../src/ports/database-tasks.ts';
 import { fail } from '../../src/ports/failure.ts';
 import type { WindowStatus } from '../../src/record/status.ts';
 import { FakeWorld } from '../fixtures/fake-world.ts';

@@ -1,4 +1,5 @@
-import type { Compression, CompressionChoice, Database } from '../../ports/database.ts';
+import type { Database } from '../../ports/database.ts';
+import type { Compression, CompressionChoice } from '../../ports/dump-manifest.ts';
 import { fail, failureOf } from '../../ports/failure.ts';
 import type { Host } from '../../ports/host.ts';
 import { decideCompression } from './compression-decision.ts';

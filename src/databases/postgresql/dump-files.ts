@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import { z } from 'zod';
-import type { DumpManifest } from '../../ports/database.ts';
+import type { DumpManifest } from '../../ports/dump-manifest.ts';
 import { databasePropertiesSchema } from '../../ports/database-properties.ts';
 import { fail } from '../../ports/failure.ts';
 import type { Host } from '../../ports/host.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { RowCounts } from '../../ports/database.ts';
+import type { RowCounts } from '../../ports/dump-manifest.ts';
 import type { DatabaseContents } from '../../ports/database-contents.ts';
 import { beginReading, type Reading } from './contents/contents.ts';
 import { dumpApplication } from './dump-application.ts';

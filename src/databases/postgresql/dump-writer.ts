@@ -1,4 +1,4 @@
-import type { DumpFormat } from '../../ports/database.ts';
+import type { DumpFormat } from '../../ports/dump-manifest.ts';
 import type { Encryption } from '../../ports/encryption.ts';
 import type { CompressionMethod } from './compression-methods.ts';
 import type { DumpFile } from './dump-files.ts';

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
-import type { Database, DumpManifest } from '../../ports/database.ts';
+import type { Database } from '../../ports/database.ts';
+import type { DumpManifest } from '../../ports/dump-manifest.ts';
 import { fail, failureOf, FailureError } from '../../ports/failure.ts';
 import type { Host } from '../../ports/host.ts';
 import { chooseCompression } from './compression.ts';

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { z } from 'zod';
-import type { Database, DumpManifest } from '../../ports/database.ts';
+import type { Database } from '../../ports/database.ts';
+import type { DumpManifest } from '../../ports/dump-manifest.ts';
 import { fail, FailureError } from '../../ports/failure.ts';
 import type { CommandResult, Host, PipeStage, StageResult } from '../../ports/host.ts';
 import { pipedBytes } from '../../ports/piped-bytes.ts';

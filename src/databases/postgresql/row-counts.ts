@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { RowCounts } from '../../ports/database.ts';
+import type { RowCounts } from '../../ports/dump-manifest.ts';
 import { fail } from '../../ports/failure.ts';
 import { steadyWriting } from './beside-the-public.ts';
 import type { Psql, PsqlSession } from './psql.ts';

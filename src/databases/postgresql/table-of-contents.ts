@@ -1,4 +1,4 @@
-import type { RestoreOrder } from '../../ports/database.ts';
+import type { RestoreOrder } from '../../ports/dump-manifest.ts';
 
 /** An entry of what `pg_restore --list` prints: `3451; 2615 16385 SCHEMA - shop owner`. */
 export interface TocEntry {

@@ -1,5 +1,6 @@
 import type { Clock } from '../../ports/clock.ts';
 import type { Database } from '../../ports/database.ts';
+import type { DatabaseTasks } from '../../ports/database-tasks.ts';
 import { dangerousStatements } from './dangerous-statements.ts';
 import { guardedTask } from './guard/guarded-task.ts';
 import { watchClients } from './guard/watched-clients.ts';
@@ -26,25 +27,7 @@ export interface TaskDependencies {
 export function postgresqlTasks(
   psql: Psql,
   { clock, clients, windowId }: TaskDependencies,
-): Pick<
-  Database,
-  | 'vacuum'
-  | 'analyze'
-  | 'reindex'
-  | 'migrate'
-  | 'runSql'
-  | 'queryValue'
-  | 'archive'
-  | 'refresh'
-  | 'repack'
-  | 'optimizeQueries'
-  | 'previewArchive'
-  | 'previewRefresh'
-  | 'previewRepack'
-  | 'pendingMigrations'
-  | 'dangersIn'
-  | 'watch'
-> {
+): DatabaseTasks & Pick<Database, 'queryValue'> {
   const tools = { psql, clock, clients, windowId };
   return {
     vacuum: (tables, options) =>

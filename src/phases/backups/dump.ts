@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { formatBytes } from '../../plan/bytes.ts';
 import { formatDuration } from '../../plan/duration.ts';
-import type { DumpManifest } from '../../ports/database.ts';
+import type { DumpManifest } from '../../ports/dump-manifest.ts';
 import { runStep } from '../../record/step.ts';
 import { guarded } from '../online/guarded.ts';
 import type { PhaseContext } from '../phase.ts';

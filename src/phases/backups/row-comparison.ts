@@ -1,4 +1,4 @@
-import type { RowCounts } from '../../ports/database.ts';
+import type { RowCounts } from '../../ports/dump-manifest.ts';
 import { fail, type Failure } from '../../ports/failure.ts';
 
 /** The first difference between two counts, in words; `undefined` when they are equal. */

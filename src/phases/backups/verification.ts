@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { formatDuration } from '../../plan/duration.ts';
 import type { DumpPlace } from '../../ports/backup-proof.ts';
-import type { DumpManifest } from '../../ports/database.ts';
+import type { DumpManifest } from '../../ports/dump-manifest.ts';
 import { fail } from '../../ports/failure.ts';
 import type { BackupReceipt, VerificationLevel } from '../../record/backup-receipt.ts';
 import { runStep } from '../../record/step.ts';

@@ -1,4 +1,4 @@
-import type { RowCounts } from '../../ports/database.ts';
+import type { RowCounts } from '../../ports/dump-manifest.ts';
 import { runStep } from '../../record/step.ts';
 import { refuseDifference } from '../backups/row-comparison.ts';
 import type { PhaseContext } from '../phase.ts';

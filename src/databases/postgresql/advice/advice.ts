@@ -1,4 +1,4 @@
-import type { Finding } from '../../../ports/database.ts';
+import type { Finding } from '../../../ports/database-tasks.ts';
 
 /** What one look found. */
 export interface Advice {

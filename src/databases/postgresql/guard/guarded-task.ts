@@ -1,5 +1,5 @@
 import { formatDuration } from '../../../plan/duration.ts';
-import type { TaskOptions, TaskResult } from '../../../ports/database.ts';
+import type { TaskOptions, TaskResult } from '../../../ports/database-tasks.ts';
 import { failureOf } from '../../../ports/failure.ts';
 import {
   GaveWayError,

@@ -1,4 +1,4 @@
-import type { TaskOptions } from '../../../ports/database.ts';
+import type { TaskOptions } from '../../../ports/database-tasks.ts';
 import type { OnlineTerms } from '../../../ports/online-guard.ts';
 import { steadyWriting } from '../beside-the-public.ts';
 import type { OnlineGuard } from './online-guard.ts';

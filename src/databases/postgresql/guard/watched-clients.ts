@@ -5,7 +5,7 @@ import type { Psql } from '../psql.ts';
 import { byDatabase, byName } from './look.ts';
 import { startGuard } from './online-guard.ts';
 
-/** {@link Database.watch} */
+/** {@link DatabaseTasks.watch} */
 export async function watchClients(
   { psql, clock }: { readonly psql: Psql; readonly clock: Clock },
   work: WatchedWork,

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import type { DumpCheck, DumpPlace } from '../../../ports/backup-proof.ts';
-import type { DumpManifest } from '../../../ports/database.ts';
+import type { DumpManifest } from '../../../ports/dump-manifest.ts';
 import { fail } from '../../../ports/failure.ts';
 import type { PipeStage } from '../../../ports/host.ts';
 import { pipedBytes } from '../../../ports/piped-bytes.ts';

@@ -1,4 +1,5 @@
-import type { Database, TaskResult } from '../../../ports/database.ts';
+import type { Database } from '../../../ports/database.ts';
+import type { TaskResult } from '../../../ports/database-tasks.ts';
 import { chooseTables, type ChosenTable } from './chosen-tables.ts';
 import { counted } from './counted.ts';
 import { proveActivity, serverTime } from './statistics-proof.ts';
@@ -7,7 +8,7 @@ import { leftOutNote, oidsOf } from './vacuum.ts';
 
 type AnalyzeOptions = Parameters<Database['analyze']>[1];
 
-/** {@link Database.analyze} */
+/** {@link DatabaseTasks.analyze} */
 export async function analyze(
   tools: TaskTools,
   tables: readonly string[] | 'all',

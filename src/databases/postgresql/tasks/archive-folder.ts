@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { z } from 'zod';
-import type { TaskResult } from '../../../ports/database.ts';
+import type { TaskResult } from '../../../ports/database-tasks.ts';
 import { fail, failureOf } from '../../../ports/failure.ts';
 import { heldBack } from '../../../ports/online-guard.ts';
 import { copyOut } from '../copy-out.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ArchiveOptions } from '../../../ports/database.ts';
+import type { ArchiveOptions } from '../../../ports/database-tasks.ts';
 import { fail, FailureError, failureOf } from '../../../ports/failure.ts';
 import { givenUp } from '../../../ports/online-guard.ts';
 import { inTurn } from '../../../ports/in-turn.ts';

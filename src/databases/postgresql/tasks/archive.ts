@@ -1,4 +1,4 @@
-import type { ArchiveOptions, TaskResult } from '../../../ports/database.ts';
+import type { ArchiveOptions, TaskResult } from '../../../ports/database-tasks.ts';
 import { fail } from '../../../ports/failure.ts';
 import { lockReferrersSql, moved, moveSql } from './archive-batch.ts';
 import { archiveIntoFolder, previewFolder } from './archive-folder.ts';
@@ -17,7 +17,7 @@ import { checkCondition } from './sql-condition.ts';
 import type { ClientTools } from './task-clients.ts';
 import { withObserver, withSession, type TaskSession } from './task-session.ts';
 
-/** {@link Database.archive} */
+/** {@link DatabaseTasks.archive} */
 export async function archive(tools: ClientTools, options: ArchiveOptions): Promise<TaskResult> {
   return withObserver(tools, options, async (observer) => {
     const { work, target } = await prepare(tools, observer, options);
@@ -26,7 +26,7 @@ export async function archive(tools: ClientTools, options: ArchiveOptions): Prom
   });
 }
 
-/** {@link Database.previewArchive} */
+/** {@link DatabaseTasks.previewArchive} */
 export async function previewArchive(
   tools: ClientTools,
   options: ArchiveOptions,

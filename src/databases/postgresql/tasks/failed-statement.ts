@@ -1,4 +1,4 @@
-import type { TaskOptions } from '../../../ports/database.ts';
+import type { TaskOptions } from '../../../ports/database-tasks.ts';
 import { FailureError, type Failure } from '../../../ports/failure.ts';
 import { heldBack } from '../../../ports/online-guard.ts';
 import type { OnlineGuard } from '../guard/online-guard.ts';

@@ -1,4 +1,4 @@
-import type { StatementLimits } from '../../../ports/database.ts';
+import type { StatementLimits } from '../../../ports/database-tasks.ts';
 import { fail } from '../../../ports/failure.ts';
 
 /** PostgreSQL keeps both limits as 32-bit milliseconds (manual, 20.11.1). */

@@ -1,4 +1,5 @@
-import type { Database, MigrationFile, TaskResult } from '../../../ports/database.ts';
+import type { Database } from '../../../ports/database.ts';
+import type { MigrationFile, TaskResult } from '../../../ports/database-tasks.ts';
 import { fail, FailureError } from '../../../ports/failure.ts';
 import { rowsOf, type Psql, type PsqlSession } from '../psql.ts';
 import { StatementError } from '../statement-failure.ts';
@@ -22,7 +23,7 @@ export interface MigrateTools extends TaskTools {
   readonly windowId: string | undefined;
 }
 
-/** {@link Database.migrate} */
+/** {@link DatabaseTasks.migrate} */
 export async function migrate(
   tools: MigrateTools,
   files: readonly MigrationFile[],
@@ -83,7 +84,7 @@ async function planned(
   return { table, plan };
 }
 
-/** {@link Database.pendingMigrations} */
+/** {@link DatabaseTasks.pendingMigrations} */
 export async function pendingMigrations(
   psql: Psql,
   files: readonly MigrationFile[],

@@ -1,4 +1,4 @@
-import type { MigrationFile } from '../../../ports/database.ts';
+import type { MigrationFile } from '../../../ports/database-tasks.ts';
 import type { Failure } from '../../../ports/failure.ts';
 
 /** A row of the checksum table. */

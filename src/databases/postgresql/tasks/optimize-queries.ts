@@ -1,4 +1,5 @@
-import type { Database, TaskResult } from '../../../ports/database.ts';
+import type { Database } from '../../../ports/database.ts';
+import type { TaskResult } from '../../../ports/database-tasks.ts';
 import { failureOf } from '../../../ports/failure.ts';
 import { givenUp } from '../../../ports/online-guard.ts';
 import type { Advice } from '../advice/advice.ts';
@@ -51,7 +52,7 @@ async function attempt(kind: string, look: () => Promise<Advice>): Promise<Attem
   }
 }
 
-/** {@link Database.optimizeQueries}; every session of it is read-only. */
+/** {@link DatabaseTasks.optimizeQueries}; every session of it is read-only. */
 export async function optimizeQueries(
   tools: TaskTools,
   options: OptimizeOptions,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { Database, TaskResult } from '../../../ports/database.ts';
+import type { Database } from '../../../ports/database.ts';
+import type { TaskResult } from '../../../ports/database-tasks.ts';
 import { fail } from '../../../ports/failure.ts';
 import type { Psql } from '../psql.ts';
 import { findRelation, isForeign } from './chosen-tables.ts';
@@ -108,7 +109,7 @@ async function named(psql: Psql, all: readonly View[], names: readonly string[])
   return chosen;
 }
 
-/** {@link Database.previewRefresh} */
+/** {@link DatabaseTasks.previewRefresh} */
 export async function previewRefresh(
   tools: TaskTools,
   names: readonly string[] | 'all',
@@ -121,7 +122,7 @@ export async function previewRefresh(
   );
 }
 
-/** {@link Database.refresh} */
+/** {@link DatabaseTasks.refresh} */
 export async function refresh(
   tools: TaskTools,
   names: readonly string[] | 'all',

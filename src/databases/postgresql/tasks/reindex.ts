@@ -1,4 +1,5 @@
-import type { Database, TaskResult } from '../../../ports/database.ts';
+import type { Database } from '../../../ports/database.ts';
+import type { TaskResult } from '../../../ports/database-tasks.ts';
 import { fail, failureOf } from '../../../ports/failure.ts';
 import { inTurn } from '../../../ports/in-turn.ts';
 import { chooseTables } from './chosen-tables.ts';
@@ -15,7 +16,7 @@ type Rebuild = Extract<IndexDecision, { kind: 'rebuild' }>;
 const attempts = 3;
 const secondsBetweenAttempts = 2;
 
-/** {@link Database.reindex} */
+/** {@link DatabaseTasks.reindex} */
 export async function reindex(
   tools: TaskTools,
   tables: readonly string[] | 'all',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { TaskOptions, TaskResult } from '../../../ports/database.ts';
+import type { TaskOptions, TaskResult } from '../../../ports/database-tasks.ts';
 import { fail, FailureError, failureOf } from '../../../ports/failure.ts';
 import { heldBack } from '../../../ports/online-guard.ts';
 import { inTurn } from '../../../ports/in-turn.ts';
@@ -18,7 +18,7 @@ interface Choice {
   readonly notes: readonly string[];
 }
 
-/** {@link Database.previewRepack} */
+/** {@link DatabaseTasks.previewRepack} */
 export async function previewRepack(
   tools: ClientTools,
   tables: readonly string[] | 'all',
@@ -59,7 +59,7 @@ async function choose(tools: ClientTools, tables: readonly string[] | 'all'): Pr
   };
 }
 
-/** {@link Database.repack} */
+/** {@link DatabaseTasks.repack} */
 export async function repack(
   tools: ClientTools,
   names: readonly string[] | 'all',

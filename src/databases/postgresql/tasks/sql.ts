@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { Database, StatementLimits, TaskResult } from '../../../ports/database.ts';
+import type { Database } from '../../../ports/database.ts';
+import type { StatementLimits, TaskResult } from '../../../ports/database-tasks.ts';
 import { FailureError } from '../../../ports/failure.ts';
 import { inTurn } from '../../../ports/in-turn.ts';
 import { StatementError } from '../statement-failure.ts';
@@ -117,7 +118,7 @@ async function runStatements(
   });
 }
 
-/** {@link Database.runSql} */
+/** {@link DatabaseTasks.runSql} */
 export async function runSql(
   tools: TaskTools,
   sql: string,

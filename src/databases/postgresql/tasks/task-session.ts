@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Clock } from '../../../ports/clock.ts';
-import type { TaskOptions } from '../../../ports/database.ts';
+import type { TaskOptions } from '../../../ports/database-tasks.ts';
 import { fail } from '../../../ports/failure.ts';
 import { inTurn } from '../../../ports/in-turn.ts';
 import { onlineSettings, strongLockTimeout } from '../guard/throttle.ts';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { Database, TaskResult } from '../../../ports/database.ts';
+import type { Database } from '../../../ports/database.ts';
+import type { TaskResult } from '../../../ports/database-tasks.ts';
 import { fail } from '../../../ports/failure.ts';
 import { chooseTables } from './chosen-tables.ts';
 import { counted } from './counted.ts';

@@ -1,4 +1,5 @@
-import type { Database, TaskResult } from '../../../ports/database.ts';
+import type { Database } from '../../../ports/database.ts';
+import type { TaskResult } from '../../../ports/database-tasks.ts';
 import { chooseTables, type ChosenTable } from './chosen-tables.ts';
 import { counted } from './counted.ts';
 import {
@@ -37,7 +38,7 @@ export function leftOutNote(leftOut: readonly string[]): string {
   return `; left out, because they are not the role's: ${parts.join(', ')}`;
 }
 
-/** {@link Database.vacuum} */
+/** {@link DatabaseTasks.vacuum} */
 export async function vacuum(
   tools: TaskTools,
   tables: readonly string[] | 'all',
