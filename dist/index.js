@@ -33713,7 +33713,7 @@ function describeGuard(figures) {
 
 
 
-/** {@link Database.watch} */
+/** {@link DatabaseTasks.watch} */
 async function watchClients({ psql, clock }, work, terms) {
     const ours = work.kind === 'dump' ? look_byName(dumpApplication(work.windowId)) : byDatabase(work.database);
     return startGuard({ psql, clock }, ours, terms);
@@ -34233,7 +34233,7 @@ function leftOutNote(leftOut) {
     ];
     return `; left out, because they are not the role's: ${parts.join(', ')}`;
 }
-/** {@link Database.vacuum} */
+/** {@link DatabaseTasks.vacuum} */
 async function vacuum(tools, tables, options) {
     checkJobs(options.jobs);
     if (options.full)
@@ -34303,7 +34303,7 @@ function resultOf(seen) {
 
 
 
-/** {@link Database.analyze} */
+/** {@link DatabaseTasks.analyze} */
 async function analyze(tools, tables, options) {
     checkJobs(options.jobs);
     const choice = await chooseTables(tools.psql, tables, 'analyze');
@@ -35290,7 +35290,7 @@ function checkCondition(sql, where) {
 
 
 
-/** {@link Database.archive} */
+/** {@link DatabaseTasks.archive} */
 async function archive(tools, options) {
     return withObserver(tools, options, async (observer) => {
         const { work, target } = await prepare(tools, observer, options);
@@ -35299,7 +35299,7 @@ async function archive(tools, options) {
         return intoTable(work, target);
     });
 }
-/** {@link Database.previewArchive} */
+/** {@link DatabaseTasks.previewArchive} */
 async function previewArchive(tools, options) {
     return withObserver(tools, options, async (observer) => {
         const { work, target } = await prepare(tools, observer, options);
@@ -35705,7 +35705,7 @@ function checkUserQuery(sql, where) {
 
 
 
-/** {@link Database.migrate} */
+/** {@link DatabaseTasks.migrate} */
 async function migrate(tools, files, options) {
     const lock = await lockMigrations(tools);
     try {
@@ -35750,7 +35750,7 @@ async function planned(session, files, checksumTable) {
         checkFile(file);
     return { table, plan };
 }
-/** {@link Database.pendingMigrations} */
+/** {@link DatabaseTasks.pendingMigrations} */
 async function pendingMigrations(psql, files, checksumTable) {
     const session = await psql.start();
     try {
@@ -36395,7 +36395,7 @@ async function attempt(kind, look) {
         };
     }
 }
-/** {@link Database.optimizeQueries}; every session of it is read-only. */
+/** {@link DatabaseTasks.optimizeQueries}; every session of it is read-only. */
 async function optimizeQueries(tools, options) {
     return withReader(tools, options, async (session) => {
         // Looked up once for two looks; a failure is told by both.
@@ -36534,11 +36534,11 @@ async function refresh_named(psql, all, names) {
     }
     return chosen;
 }
-/** {@link Database.previewRefresh} */
+/** {@link DatabaseTasks.previewRefresh} */
 async function previewRefresh(tools, names, options) {
     return withObserver(tools, options, async (observer) => (await choose(tools.psql, observer, names, options)).notes);
 }
-/** {@link Database.refresh} */
+/** {@link DatabaseTasks.refresh} */
 async function refresh(tools, names, options) {
     return withObserver(tools, options, async (observer) => {
         const { views, notes } = await choose(tools.psql, observer, names, options);
@@ -36739,7 +36739,7 @@ function methodFor(index, options) {
 /** How often an index is tried when a lock is not to be had. */
 const reindex_attempts = 3;
 const reindex_secondsBetweenAttempts = 2;
-/** {@link Database.reindex} */
+/** {@link DatabaseTasks.reindex} */
 async function reindex(tools, tables, options) {
     const choice = await chooseTables(tools.psql, tables, 'reindex');
     const oids = oidsOf(choice.tables, false);
@@ -37109,7 +37109,7 @@ async function findRepack({ psql, clients }) {
 
 
 
-/** {@link Database.previewRepack} */
+/** {@link DatabaseTasks.previewRepack} */
 async function previewRepack(tools, tables, _options) {
     return (await repack_choose(tools, tables)).notes;
 }
@@ -37139,7 +37139,7 @@ async function repack_choose(tools, tables) {
         notes: unfit.length === 0 ? [] : [`left out, because they have no primary key: ${unfit.join(', ')}`],
     };
 }
-/** {@link Database.repack} */
+/** {@link DatabaseTasks.repack} */
 async function repack(tools, names, options) {
     const { program, tables, notes } = await repack_choose(tools, names);
     const oids = tables.map(({ oid }) => oid);
@@ -37369,7 +37369,7 @@ async function runStatements(session, sql, state, inTransaction) {
         isCommit: true,
     });
 }
-/** {@link Database.runSql} */
+/** {@link DatabaseTasks.runSql} */
 async function runSql(tools, sql, options) {
     const { inTransaction, expect } = options;
     const count = checkUserSql(sql, 'The SQL', inTransaction).length;

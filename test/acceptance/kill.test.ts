@@ -173,8 +173,8 @@ async function runUntilKilled(
 test('the journal of a killed window says where it stood', async () => {
   const plan = await writePlan(site);
   const runId = nextRun();
-  // After the two lines of the checkpoint right before closing.
-  await runUntilKilled(plan, runId, 4, 3);
+  // After the lines of the two steps that are done once more right before closing.
+  await runUntilKilled(plan, runId, 4, 5);
   const journal = await readJournal(plan);
   expect(journal.at(-1)).toMatchObject({
     event: 'intent',
