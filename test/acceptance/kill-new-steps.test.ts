@@ -82,7 +82,7 @@ const archives = (folder: string): readonly object[] => [
 ];
 
 async function planWith(...more: readonly object[]): Promise<void> {
-  place = await freshPlan(site, {
+  const plan = await freshPlan(site, {
     changes: [
       ...machine.changes,
       {
@@ -91,6 +91,7 @@ async function planWith(...more: readonly object[]): Promise<void> {
       },
     ],
   });
+  place = { ...plan, environment: { ...plan.environment, ...machine.environment } };
 }
 
 const line = (match: string): KillPoint => ({ moment: 'after-line', match: `^${match}$` });

@@ -1,15 +1,13 @@
-import { execFile, execFileSync } from 'node:child_process';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { makeTemporaryFolder, type TemporaryFolder } from '../../rehearsal/temporary-folder.ts';
 import { localHost } from '../../src/hosts/local.ts';
 import { commandService } from '../../src/services/command.ts';
 import { cronFile } from '../../src/services/cron-file.ts';
 import { userCrontab } from '../../src/services/crontab.ts';
+import { crontabUser, type CrontabUser } from '../fixtures/crontab-user.ts';
 
-const run = promisify(execFile);
 const windowId = 'mw-20261122-010000-1a2b';
 const host = localHost({ environment: { PATH: process.env.PATH ?? '' } });
 let folder: TemporaryFolder;
@@ -62,29 +60,28 @@ describe('a file of cron', () => {
 });
 
 describe("a user's crontab", () => {
-  // A user of this test's own: nobody else's crontab is touched.
-  const user = `mw-cron-${process.pid}`;
+  let accounts: TemporaryFolder;
+  let crontabOf: CrontabUser;
   const jobs =
     'PASSWORD=s3cret\n# nightly\n0 3 * * * /srv/shop/bin/nightly "a b" %\n@hourly /bin/true\n';
 
-  beforeAll(() => {
-    if (process.getuid?.() !== 0) throw new Error('These tests make a user, which needs root.');
-    execFileSync('useradd', ['--system', '--no-create-home', '--shell', '/usr/sbin/nologin', user]);
+  beforeAll(async () => {
+    accounts = await makeTemporaryFolder('cron-accounts');
+    crontabOf = await crontabUser(61_300, accounts.path);
   });
-  afterAll(() => {
-    try {
-      execFileSync('crontab', ['-u', user, '-r'], { stdio: 'ignore' });
-    } catch {
-      // It has none.
-    }
-    execFileSync('userdel', [user]);
+  afterAll(async () => {
+    crontabOf.remove();
+    await accounts.remove();
   });
   beforeEach(() => {
-    execFileSync('crontab', ['-u', user, '-'], { input: jobs });
+    crontabOf.write(jobs);
   });
-  const listed = async () => (await run('crontab', ['-u', user, '-l'])).stdout;
   const service = () =>
-    userCrontab(host, { user, windowId, folder: join(folder.path, 'services') });
+    userCrontab(localHost({ environment: crontabOf.environment }), {
+      user: crontabOf.name,
+      windowId,
+      folder: join(folder.path, 'services'),
+    });
 
   async function paused() {
     const crontab = service();
@@ -95,64 +92,64 @@ describe("a user's crontab", () => {
 
   test('is replaced by a comment and comes back as it was; the record holds no line of it', async () => {
     const before = await service().state();
-    expect(before).toMatchObject({ kind: 'running', detail: `2 cron jobs of ${user}` });
+    expect(before).toMatchObject({ kind: 'running', detail: `2 cron jobs of ${crontabOf.name}` });
     expect(JSON.stringify(before)).not.toContain('s3cret');
     const { crontab, mark } = await paused();
     await crontab.stop(1);
-    expect(await listed()).toContain(`# Paused by maintenance window ${windowId}`);
-    expect(await listed()).not.toContain('nightly');
+    expect(crontabOf.list()).toContain(`# Paused by maintenance window ${windowId}`);
+    expect(crontabOf.list()).not.toContain('nightly');
     expect(await crontab.state()).toMatchObject({ kind: 'stopped' });
     const [saved = ''] = await readdir(join(folder.path, 'services'));
     expect((await host.status(join(folder.path, 'services', saved)))?.mode).toBe(0o600);
     expect((await host.status(join(folder.path, 'services')))?.mode).toBe(0o700);
     await crontab.start(mark, 1);
-    expect(await listed()).toBe(jobs);
+    expect(crontabOf.list()).toBe(jobs);
     expect(await readdir(join(folder.path, 'services'))).toEqual([]);
   });
 
   test('killed after it was saved and before it was replaced is paused by the next run', async () => {
-    const saved = join(folder.path, 'services', `crontab-${user}-${windowId}`);
+    const saved = join(folder.path, 'services', `crontab-${crontabOf.name}-${windowId}`);
     await mkdir(join(folder.path, 'services'));
     await writeFile(saved, jobs);
     expect(await service().state()).toMatchObject({ kind: 'running' });
     const { crontab, mark } = await paused();
     await crontab.start(mark, 1);
-    expect(await listed()).toBe(jobs);
+    expect(crontabOf.list()).toBe(jobs);
   });
 
   test('killed after its jobs were put back leaves no copy of them: the next run removes it', async () => {
     const { crontab, mark } = await paused();
-    execFileSync('crontab', ['-u', user, '-'], { input: jobs });
+    crontabOf.write(jobs);
     expect(await crontab.state()).toMatchObject({ kind: 'running', leftover: true });
     await crontab.start(mark, 1);
     expect(await readdir(join(folder.path, 'services'))).toEqual([]);
-    expect(await listed()).toBe(jobs);
+    expect(crontabOf.list()).toBe(jobs);
     expect(await crontab.state()).not.toHaveProperty('leftover');
   });
 
   test('that was changed while it was paused is not overwritten', async () => {
     const { crontab, mark } = await paused();
-    execFileSync('crontab', ['-u', user, '-'], { input: '@daily /bin/new\n' });
+    crontabOf.write('@daily /bin/new\n');
     expect(await crontab.state()).toMatchObject({ kind: 'replaced' });
     await expect(crontab.start(mark, 1)).rejects.toThrow('was changed while it was paused');
-    expect(await listed()).toBe('@daily /bin/new\n');
+    expect(crontabOf.list()).toBe('@daily /bin/new\n');
   });
 
   test('whose saved jobs are not the ones of before is not put back', async () => {
     const { crontab, mark } = await paused();
     await writeFile(
-      join(folder.path, 'services', `crontab-${user}-${windowId}`),
+      join(folder.path, 'services', `crontab-${crontabOf.name}-${windowId}`),
       '@daily /bin/evil\n',
     );
     await expect(crontab.start(mark, 1)).rejects.toThrow('not the one that was saved');
-    expect(await listed()).not.toContain('evil');
+    expect(crontabOf.list()).not.toContain('evil');
   });
 
   test('of somebody without jobs has nothing to pause', async () => {
-    execFileSync('crontab', ['-u', user, '-r']);
+    crontabOf.remove();
     expect(await service().state()).toEqual({
       kind: 'stopped',
-      detail: `${user} has no cron jobs`,
+      detail: `${crontabOf.name} has no cron jobs`,
     });
   });
 });
