@@ -30340,9 +30340,14 @@ async function writtenBack(host, folder, work) {
 }
 
 ;// CONCATENATED MODULE: ./lib/databases/postgresql/dump-application.js
+
 /** The name under which a window's dump is connected; the server keeps 63 bytes of it. */
 function dumpApplication(windowId) {
     return `maintenance-window dump ${windowId}`.slice(0, 63);
+}
+/** Run-time parameters of a window's pg_dump. */
+function dumpSettings(windowId) {
+    return { application_name: dumpApplication(windowId), ...steadyWriting };
 }
 
 // EXTERNAL MODULE: external "node:crypto"
@@ -30487,7 +30492,7 @@ function directoryWriter(server, options) {
                 ...[`--jobs=${options.jobs}`, `--snapshot=${snapshot}`, `--file=${partial}`],
                 // A waiting dump would queue the application's own statements behind it.
                 '--lock-wait-timeout=60s',
-            ], psql.database, { application_name: dumpApplication(windowId), ...steadyWriting });
+            ], psql.database, dumpSettings(windowId));
             const dump = await host.start({
                 argv: [...privately, ...behindOthers, ...client.argv],
                 env: client.env,
@@ -31712,7 +31717,7 @@ function streamWriter(server, keeper, options) {
             ...['--no-password', '--verbose', '--format=custom'],
             ...[compressionArgument(options.compression, major), `--snapshot=${snapshot}`],
             '--lock-wait-timeout=60s',
-        ], psql.database, { application_name: dumpApplication(windowId), ...steadyWriting });
+        ], psql.database, dumpSettings(windowId));
         const list = await server.client('pg_restore', ['--list'], psql.database);
         return [
             {

@@ -46,7 +46,7 @@ async function application(database: TaskDatabase, sql: string): Promise<string[
   }
 }
 
-/** Resolves when a statement of ours, by its beginning, has its locks and is in `slow`, or waits for one more. */
+/** Resolves when a statement of ours, by its beginning (a pattern of LIKE), has its locks and is in `slow`, or waits for one more. */
 function begun(database: TaskDatabase, statement: string): Promise<void> {
   return until(
     async () =>

@@ -1,6 +1,6 @@
 import { fail } from '../../ports/failure.ts';
-import { behindOthers, steadyWriting, writtenBack } from './beside-the-public.ts';
-import { dumpApplication } from './dump-application.ts';
+import { behindOthers, writtenBack } from './beside-the-public.ts';
+import { dumpSettings } from './dump-application.ts';
 import { describeFiles, type DumpFile } from './dump-files.ts';
 import { compressionArgument } from './compression-methods.ts';
 import { progressOf, type DumpWriter, type WriterOptions } from './dump-writer.ts';
@@ -39,7 +39,7 @@ export function directoryWriter(server: Server, options: WriterOptions): DumpWri
           '--lock-wait-timeout=60s',
         ],
         psql.database,
-        { application_name: dumpApplication(windowId), ...steadyWriting },
+        dumpSettings(windowId),
       );
       const dump = await host.start({
         argv: [...privately, ...behindOthers, ...client.argv],

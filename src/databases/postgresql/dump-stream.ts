@@ -4,9 +4,9 @@ import { fail, FailureError } from '../../ports/failure.ts';
 import type { Host, PipeStage, StageResult } from '../../ports/host.ts';
 import { pipedBytes } from '../../ports/piped-bytes.ts';
 import { storing } from '../../ports/stored-bytes.ts';
-import { behindOthers, steadyWriting } from './beside-the-public.ts';
+import { behindOthers } from './beside-the-public.ts';
 import { compressionArgument } from './compression-methods.ts';
-import { dumpApplication } from './dump-application.ts';
+import { dumpSettings } from './dump-application.ts';
 import { describeFiles } from './dump-files.ts';
 import { endDumpSessions } from './dump-snapshot.ts';
 import { progressOf, type DumpWriter, type WriterOptions } from './dump-writer.ts';
@@ -57,7 +57,7 @@ export function streamWriter(server: Server, keeper: Host, options: WriterOption
         '--lock-wait-timeout=60s',
       ],
       psql.database,
-      { application_name: dumpApplication(windowId), ...steadyWriting },
+      dumpSettings(windowId),
     );
     const list = await server.client('pg_restore', ['--list'], psql.database);
     return [

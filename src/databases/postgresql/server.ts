@@ -42,7 +42,7 @@ export interface Server {
     database: string,
     settings?: Readonly<Record<string, string>>,
   ): Pick<Command, 'argv'> & { readonly env: Readonly<Record<string, string>> };
-  /** A client's command line against a database of the server; secrets are in its environment. */
+  /** A client's command line against a database of the server; likewise. */
   client(
     program: ProgramName,
     args: readonly string[],
