@@ -25208,7 +25208,10 @@ function sshDestination(host, folder) {
     return folderDestination({ host, folder, label: `${host.name}${folder}` });
 }
 
+// EXTERNAL MODULE: ./lib/ports/lost-reader.js
+var lost_reader = __nccwpck_require__(49246);
 ;// CONCATENATED MODULE: ./lib/encryption/age.js
+
 /** Where the decrypting stage has the private key until its shell has read it. */
 const identityVariable = 'MW_AGE_IDENTITY';
 /**
@@ -25266,7 +25269,7 @@ async function tryOut(host, encrypt, decrypt) {
             next: `Install it there (Debian and Ubuntu: \`apt-get install age\`), or take copies and recipients out of the plan.`,
         };
     }
-    if (encrypted?.exitCode !== 0) {
+    if (encrypted?.exitCode !== 0 && !(0,lost_reader/* lostReader */.M)(encrypted, decrypted)) {
         return {
             kind: 'unready',
             reason: `age on ${host.name} does not take the recipients: ${age_saidBy(encrypted)}`,
@@ -32335,6 +32338,8 @@ async function sizeOf(psql, tables) {
     return row ?? { bytes: 0, indexBytes: 0 };
 }
 
+// EXTERNAL MODULE: ./lib/ports/lost-reader.js
+var lost_reader = __nccwpck_require__(49246);
 ;// CONCATENATED MODULE: ./lib/databases/postgresql/restore-stage.js
 /** Characters in one argument; the kernel takes 131072 bytes (MAX_ARG_STRLEN, execve(2)). */
 const chunkLength = 100_000;
@@ -32395,6 +32400,7 @@ function readingAll({ argv, env }) {
 }
 
 ;// CONCATENATED MODULE: ./lib/databases/postgresql/restore.js
+
 
 
 
@@ -32478,9 +32484,7 @@ async function restoreStream(server, keeper, options, { order, encrypted }) {
     const seconds = clock.monotonicSeconds() - started;
     const [restored, decrypted] = results.toReversed();
     const { exitCode = null, stderr = '' } = restored ?? {};
-    // A pg_restore that fails lets go of its input, and whoever decrypts is then ended by a signal.
-    const lostReader = exitCode !== 0 && decrypted?.exitCode === null;
-    if (decrypted !== undefined && decrypted.exitCode !== 0 && !lostReader) {
+    if (decrypted !== undefined && decrypted.exitCode !== 0 && !(0,lost_reader/* lostReader */.M)(decrypted, restored)) {
         undecryptable(directory, decrypted);
     }
     return { exitCode, stderr, seconds, timedOut: false };
@@ -49870,6 +49874,23 @@ function bytesBetween(from, to) {
 /** Whether a log that ends at `end` has everything up to `position`. */
 function reaches(end, position) {
     return bytesBetween(position, end) >= 0;
+}
+
+
+/***/ }),
+
+/***/ 49246:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   M: () => (/* binding */ lostReader)
+/* harmony export */ });
+/**
+ * Whether a stage of a pipeline was ended by a signal because the next one failed and read no further: then only that
+ * one knows why.
+ */
+function lostReader(stage, reader) {
+    return stage?.exitCode === null && reader !== undefined && reader.exitCode !== 0;
 }
 
 

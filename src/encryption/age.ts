@@ -1,5 +1,6 @@
 import type { Encryption, EncryptionCheck } from '../ports/encryption.ts';
 import type { Host, PipeStage, StageResult } from '../ports/host.ts';
+import { lostReader } from '../ports/lost-reader.ts';
 
 /** Where the decrypting stage has the private key until its shell has read it. */
 const identityVariable = 'MW_AGE_IDENTITY';
@@ -70,7 +71,7 @@ async function tryOut(
       next: `Install it there (Debian and Ubuntu: \`apt-get install age\`), or take copies and recipients out of the plan.`,
     };
   }
-  if (encrypted?.exitCode !== 0) {
+  if (encrypted?.exitCode !== 0 && !lostReader(encrypted, decrypted)) {
     return {
       kind: 'unready',
       reason: `age on ${host.name} does not take the recipients: ${saidBy(encrypted)}`,

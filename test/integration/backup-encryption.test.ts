@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { makeSshKey, type SshKey } from '../../rehearsal/ssh-server.ts';
 import { makeTemporaryFolder, type TemporaryFolder } from '../../rehearsal/temporary-folder.ts';
 import { ageEncryption } from '../../src/encryption/age.ts';
+import { localHost } from '../../src/hosts/local.ts';
 import type { Host } from '../../src/ports/host.ts';
 import { pipedBytes } from '../../src/ports/piped-bytes.ts';
 import { makeAgeKey, type AgeKey } from '../fixtures/age-keys.ts';
@@ -48,6 +49,25 @@ const demandSuccess = (results: readonly { exitCode: number | null; stderr: stri
 function betraying(identity: string): readonly string[] {
   return identity.split('\n').filter((line) => line.length > 30 && !line.startsWith('-----'));
 }
+
+test('who encrypts and loses its reader is not what a wrong private key is told as', async () => {
+  const programs = join(folder.path, 'programs');
+  await mkdir(programs);
+  // Writes until nobody reads.
+  const script = `#!/bin/sh
+case $1 in
+--encrypt) while :; do echo more; done ;;
+*) echo 'age: error: malformed secret key' >&2; exit 1 ;;
+esac
+`;
+  await writeFile(join(programs, 'age'), script, { mode: 0o755 });
+  const host = localHost({ environment: { PATH: `${programs}:${process.env.PATH ?? ''}` } });
+  expect(await ageEncryption([key.recipient], 'hello').check(host)).toMatchObject({
+    kind: 'unready',
+    reason:
+      'the private key of backup-db.identity does not open what is encrypted for the recipients: malformed secret key',
+  });
+});
 
 const kinds = hostKinds.filter(({ name }) => name === 'local' || name === 'ssh by sudo');
 describe.each(kinds)('encryption by age: $name', (kind) => {

@@ -4,6 +4,7 @@ import type { Database } from '../../ports/database.ts';
 import type { DumpManifest } from '../../ports/dump-manifest.ts';
 import { fail, FailureError } from '../../ports/failure.ts';
 import type { CommandResult, Host, PipeStage, StageResult } from '../../ports/host.ts';
+import { lostReader } from '../../ports/lost-reader.ts';
 import { pipedBytes } from '../../ports/piped-bytes.ts';
 import { checkFiles, readManifest } from './dump-files.ts';
 import { streamName } from './dump-stream.ts';
@@ -120,9 +121,7 @@ async function restoreStream(
   const seconds = clock.monotonicSeconds() - started;
   const [restored, decrypted] = results.toReversed();
   const { exitCode = null, stderr = '' } = restored ?? {};
-  // A pg_restore that fails lets go of its input, and whoever decrypts is then ended by a signal.
-  const lostReader = exitCode !== 0 && decrypted?.exitCode === null;
-  if (decrypted !== undefined && decrypted.exitCode !== 0 && !lostReader) {
+  if (decrypted !== undefined && decrypted.exitCode !== 0 && !lostReader(decrypted, restored)) {
     undecryptable(directory, decrypted);
   }
   return { exitCode, stderr, seconds, timedOut: false };
